@@ -1,0 +1,226 @@
+"""What a single value may be: each limit takes it, gives it back as we use it, or raises a Fault."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Strict
+
+from breakwater.problems import Fault
+
+T = TypeVar("T")
+
+# An export of one of these would hand out the system itself, and chown it to the export's owner.
+SYSTEM_DIRECTORIES = frozenset(
+    "/bin /boot /dev /etc /home /lib /lib64 /opt /proc /root /run /sbin /sys /tmp /usr /usr/local /var"
+    " /var/lib /var/log /var/tmp".split()
+)
+# Below these there is no disk: what is stored there is gone after a reboot.
+VOLATILE = ("/dev/", "/proc/", "/run/", "/sys/")
+
+# Helm allows 53 characters for a release, and ours is "nfs-" + the class.
+LONGEST_CLASS = 53 - len("nfs-")
+LONGEST_PATH = 255
+SHORTEST_WAIT, LONGEST_WAIT = 30, 3600
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})")
+
+
+def canonical(text: str) -> str | None:
+    """An address or network as the kernel prints it (else a difference for ever), None for other text."""
+    try:
+        network = ip_network(text)
+    except ValueError:
+        return None
+    if "%" in text or "/" in text and not text.rpartition("/")[2].isdecimal():
+        return None  # a zone or a dotted mask: exports(5) and our comparison know neither
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address if single else network)
+
+
+def by_address(client: str) -> tuple[int, int, int]:
+    """Sort key: 10.0.0.9 comes before 10.0.0.10."""
+    network = ip_network(client)
+    return network.version, int(network.network_address), network.prefixlen
+
+
+def dns_name(text: str) -> bool:
+    """Whether this looks like a name that DNS could know."""
+    labels = text.lower().split(".")
+    return len(text) <= 253 and all(len(label) <= 63 and _LABEL.fullmatch(label) for label in labels)
+
+
+def _plain_path(path: str) -> str:
+    if not path.startswith("/") or " " in path or (path != "/" and path.endswith("/")):
+        raise Fault("must be absolute, without spaces or a closing slash")
+    if not re.fullmatch(r"[A-Za-z0-9._/-]+", path):
+        raise Fault("may hold only letters, digits and . _ - /")
+    if len(path) > LONGEST_PATH:
+        raise Fault(f"is longer than {LONGEST_PATH} characters")
+    plain = "/" + posixpath.normpath(path).lstrip("/")
+    if plain == "/" or plain in SYSTEM_DIRECTORIES:
+        raise Fault("is a directory of the system", "export one made for it, such as '/srv/nfs'")
+    if plain.startswith(VOLATILE):
+        raise Fault("is not on a disk", "choose a directory that outlives a reboot, such as '/srv/nfs'")
+    if plain != path:
+        raise Fault("must not hold '.', '..' or '//'", f"write {plain!r}")
+    return path
+
+
+def _client(text: str) -> str:
+    everyone = "name the nodes, or remove the key to get group nodes"
+    if "*" in text or text in ("0.0.0.0/0", "::/0"):
+        raise Fault("exports to everyone", everyone)
+    address = canonical(text)
+    if address is not None:
+        if ip_network(address).network_address.is_unspecified and "/" not in address:
+            raise Fault("is nobody's address", everyone)
+        return address
+    if (network := _without_host_bits(text)) is not None:
+        raise Fault("is a network with host bits set", f"did you mean {str(network)!r}?")
+    if not (text.isidentifier() and text.isascii()):
+        raise Fault("is neither an address, a network nor a group of the inventory")
+    return text  # perhaps a group; only load() knows the inventory
+
+
+def _without_host_bits(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _at_least_one(values: Sequence[T]) -> Sequence[T]:
+    if not values:
+        raise Fault("must name at least one")
+    return values
+
+
+def _class_name(name: str) -> str:
+    if not _LABEL.fullmatch(name):
+        raise Fault("must be lower-case letters, digits and '-', with a letter or digit at both ends")
+    if len(name) > LONGEST_CLASS:
+        raise Fault(f"is longer than {LONGEST_CLASS} characters", "Helm names its releases with at most 53")
+    return name
+
+
+def _namespace(name: str) -> str:
+    if not _LABEL.fullmatch(name) or len(name) > 63:
+        raise Fault("must be at most 63 lower-case letters, digits and '-', a letter or digit at both ends")
+    return name
+
+
+def _owner(owner: str) -> str:
+    user, colon, group = owner.partition(":")
+    if not colon and _ACCOUNT.fullmatch(user):
+        raise Fault("must be user:group", f"did you mean '{user}:{user}'?")
+    if not (_ACCOUNT.fullmatch(user) and _ACCOUNT.fullmatch(group)):
+        raise Fault("must be user:group, by name or number", "such as 'root:root' or '999:999'")
+    return owner
+
+
+def _quoted_mode(mode: Any) -> Any:
+    if isinstance(mode, int) and not isinstance(mode, bool):
+        # 755 was meant as it looks; 493 is what Python makes of 0o755.
+        digits = str(mode) if re.fullmatch(r"[0-7]{3,4}", str(mode)) else f"{mode:o}"
+        if re.fullmatch(r"[0-7]{3,4}", digits):
+            raise Fault("must be text", f'write "{digits}"')
+    return mode
+
+
+def _mode(mode: str) -> str:
+    if not re.fullmatch(r"[0-7]{3,4}", mode):
+        raise Fault("must be three or four octal digits", 'such as "755"')
+    plain = f"{int(mode, 8):03o}"  # as stat prints it: "0755" would differ from "755" for ever
+    if plain[-3] == "0":
+        raise Fault("would lock the owner out of the directory", 'did you mean "755"?')
+    return plain
+
+
+def _address(address: str) -> str:
+    plain = canonical(address)
+    if plain is not None and "/" not in plain:
+        if ip_address(plain).is_unspecified:
+            raise Fault("is nobody's address")
+        return plain
+    # A last label of digits only is a mistyped address: no domain ends in a number.
+    if not dns_name(address) or address.rpartition(".")[2].isdecimal():
+        raise Fault("must be an IP address or a host's name")
+    return address
+
+
+def _file(path: str) -> str:
+    if not path.strip() or path != path.strip() or not path.isprintable() or len(path) > 4096:
+        raise Fault("must be a path, without control characters or spaces around it")
+    return path
+
+
+def _context(name: str) -> str:
+    if not name.strip() or not name.isprintable() or len(name) > 253:
+        raise Fault("must be the name of a context", "kubectl config get-contexts lists them")
+    if name.startswith("-"):
+        raise Fault("must not begin with '-': Helm would take it for an option")
+    return name
+
+
+def _version(version: str) -> str:
+    if version.startswith("v") and _VERSION.fullmatch(version[1:]):
+        raise Fault("must be a chart's version", f"did you mean {version[1:]!r}?")
+    if not _VERSION.fullmatch(version) or len(version) > 63:
+        raise Fault("must be a chart's version", "such as '4.0.18'")
+    return version
+
+
+def _repository(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise Fault("must be a URL") from None
+    if parts.username is not None or parts.password is not None:
+        # It would be printed by Helm, and stored in the settings, which git keeps.
+        raise Fault("must not hold a user or a password")
+    plain = url.isascii() and url.isprintable() and not re.search(r"[\s\"'\\<>`]", url)
+    if parts.scheme not in ("http", "https") or not host or not plain or len(url) > 2000:
+        raise Fault("must begin with https:// or http:// and name a host, without spaces or quotes")
+    return url
+
+
+def _image(image: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9._:/@-]+", image) or len(image) > 500:
+        raise Fault("must be an image's name, without spaces or quotes")
+    if not _IMAGE.fullmatch(image) or "/" in image.rpartition(":")[2]:
+        raise Fault(
+            "must end with a tag or a digest", "such as ':1.37'; without one the node asks the registry"
+        )
+    return image
+
+
+def _seconds(seconds: int) -> int:
+    if not SHORTEST_WAIT <= seconds <= LONGEST_WAIT:
+        raise Fault(f"must be from {SHORTEST_WAIT} to {LONGEST_WAIT} seconds")
+    return seconds
+
+
+AtLeastOne = AfterValidator(_at_least_one)
+Path = Annotated[str, Strict(), AfterValidator(_plain_path)]
+Client = Annotated[str, Strict(), AfterValidator(_client)]
+ClassName = Annotated[str, Strict(), AfterValidator(_class_name)]
+Namespace = Annotated[str, Strict(), AfterValidator(_namespace)]
+Owner = Annotated[str, Strict(), AfterValidator(_owner)]
+Mode = Annotated[str, Strict(), AfterValidator(_mode), BeforeValidator(_quoted_mode)]
+Address = Annotated[str, Strict(), AfterValidator(_address)]
+File = Annotated[str, Strict(), AfterValidator(_file)]
+Context = Annotated[str, Strict(), AfterValidator(_context)]
+Version = Annotated[str, Strict(), AfterValidator(_version)]
+Repository = Annotated[str, Strict(), AfterValidator(_repository)]
+Image = Annotated[str, Strict(), AfterValidator(_image)]
+Seconds = Annotated[int, Strict(), AfterValidator(_seconds)]

@@ -1,0 +1,143 @@
+"""What is wrong with the settings, in words a person can act on: key, value, fault, fix."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+# Stands for "say nothing about the value"; None itself is a value somebody may have written.
+UNSHOWN: Any = object()
+
+_SECRET = re.compile(r"pass|secret|token|credential|key", re.IGNORECASE)
+_LONGEST_SHOWN = 60
+
+
+class Fault(ValueError):
+    """Raised by a limit: what is wrong with a value and, where one is clear, what to write instead."""
+
+    def __init__(self, fault: str, fix: str = "") -> None:
+        super().__init__(fault)
+        self.fault = fault
+        self.fix = fix
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is, what is there, what is allowed, and what was likely meant."""
+
+    key: str
+    value: Any
+    fault: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        value = shown(self.key, self.value)
+        return f"{self.key}: {value}{' ' if value else ''}{self.fault}{'; ' if self.fix else ''}{self.fix}"
+
+
+class SettingsError(Exception):
+    """Everything that is wrong, at once: a person fixes a file once, not once per message."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        # Two exports that name the same unreachable group need to hear about it once.
+        self.problems = tuple(dict.fromkeys(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def shown(key: str, value: Any) -> str:
+    """The value as a message may print it: one short line, and nothing that could be a secret."""
+    if value is UNSHOWN or _SECRET.search(key.replace("kubeconfig", "")):
+        return ""
+    if isinstance(value, str):
+        text = re.sub(r"://[^/@\s]*@", "://***@", value)
+        return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**18):
+        return repr(value)
+    return ""  # a list or dict may hold anything, a pasted kubeconfig with its token included
+
+
+def path_of(parts: Sequence[str | int]) -> str:
+    """Write ('exports', 0, 'path') as exports[0].path."""
+    text = ""
+    for part in parts:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if part.isidentifier() and part.isascii() and len(part) <= 80 else shown("", part)
+            text += f".{name}" if text else name
+    return text
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The fix for a misspelt name: the nearest known one, or all of them when none is near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name[:80], names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+
+
+def keys_of(model: type[Any]) -> list[str]:
+    """The keys a person may set; a field without a reason written beside it is breakwater's own."""
+    return [name for name, field in model.__pydantic_fields__.items() if field.description]
+
+
+def model_of(annotation: Any) -> type[Any] | None:
+    """The nested model inside an annotation such as tuple[Export, ...], or None for a plain value."""
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
+        return annotation
+    found = (model_of(argument) for argument in typing.get_args(annotation))
+    return next((model for model in found if model), None)
+
+
+def unknown_key(parts: Sequence[str | int], model: type[Any]) -> Problem:
+    """Say which key was likely meant, or that this one is worked out and not typed."""
+    name = str(parts[-1])
+    if hasattr(model, name) or name in model.__pydantic_fields__:
+        return Problem(
+            path_of(parts), UNSHOWN, "is derived from other settings or the inventory", "remove it"
+        )
+    return Problem(path_of(parts), UNSHOWN, "unknown key", did_you_mean(name, keys_of(model)))
+
+
+def translate(error: ValidationError, model: type[Any]) -> list[Problem]:
+    """pydantic's findings in plain words."""
+    return [_translated(dict(found), model) for found in error.errors(include_url=False)]
+
+
+_PLAIN = {
+    "missing": ("is required", "add it; docs/settings.md says what it may be"),
+    "string_type": ("must be text in quotes", ""),
+    "string_unicode": ("must be text without broken characters", ""),
+    "int_type": ("must be a whole number without quotes", ""),
+    "tuple_type": ("must be a list", "write it in [ ]"),
+    "dataclass_type": ("must be a group of keys", "write it in { }"),
+    "invalid_key": ("is not the name of a key", "names are text in quotes"),
+}
+
+
+def _translated(found: dict[str, Any], model: type[Any]) -> Problem:
+    parts, kind, value = found["loc"], found["type"], found["input"]
+    if kind == "unexpected_keyword_argument":
+        return unknown_key(parts, _model_at(model, parts[:-1]))
+    if kind == "invalid_key":
+        # The key is not text, so pydantic calls it a position: exports[0][1] would mislead.
+        parts, value = parts[:-1], parts[-1]
+    if kind == "missing":
+        value = UNSHOWN
+    raised = found.get("ctx", {}).get("error")
+    if isinstance(raised, Fault):
+        return Problem(path_of(parts), value, raised.fault, raised.fix)
+    # A kind that is not in the table still must not print pydantic's own sentence.
+    fault, fix = _PLAIN.get(kind, ("is not allowed here", "docs/settings.md says what is"))
+    return Problem(path_of(parts), value, fault, fix)
+
+
+def _model_at(model: type[Any], parts: Sequence[str | int]) -> type[Any]:
+    for name in (part for part in parts if isinstance(part, str)):
+        model = model_of(model.__pydantic_fields__[name].annotation) or model
+    return model
