@@ -1,0 +1,3 @@
+module breakwater/lab/standin/pause
+
+go 1.26.0
