@@ -74,10 +74,13 @@ def path_of(parts: Sequence[str | int]) -> str:
     return text
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The fix for a misspelt name: the nearest known one, or all of them when none is near."""
+def did_you_mean(name: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """The fix for a misspelt name: the nearest one, or all that are known when none is near.
+
+    + also: names that may have been meant, too many to list
+    """
     names = sorted(known)
-    near = difflib.get_close_matches(name[:80], names, n=1)
+    near = difflib.get_close_matches(name[:80], [*names, *sorted(also)], n=1)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
 
 
@@ -94,14 +97,17 @@ def model_of(annotation: Any) -> type[Any] | None:
     return next((model for model in found if model), None)
 
 
-def unknown_key(parts: Sequence[str | int], model: type[Any]) -> Problem:
-    """Say which key was likely meant, or that this one is worked out and not typed."""
+def unknown_key(parts: Sequence[str | int], model: type[Any], also: Iterable[str] = ()) -> Problem:
+    """Say which key was likely meant, or that this one is worked out and not typed.
+
+    + also: keys that others know in the same place
+    """
     name = str(parts[-1])
     if hasattr(model, name) or name in model.__pydantic_fields__:
         return Problem(
             path_of(parts), UNSHOWN, "is derived from other settings or the inventory", "remove it"
         )
-    return Problem(path_of(parts), UNSHOWN, "unknown key", did_you_mean(name, keys_of(model)))
+    return Problem(path_of(parts), UNSHOWN, "unknown key", did_you_mean(name, keys_of(model), also))
 
 
 def translate(error: ValidationError, model: type[Any]) -> list[Problem]:

@@ -1,0 +1,95 @@
+"""docs/settings.md, written from the model, so that the two cannot differ."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from breakwater.problems import keys_of, model_of
+from breakwater.settings import Settings
+
+_INTRO = """\
+# Settings
+
+Written by `python -m breakwater settings > docs/settings.md`; change breakwater/settings.py instead.
+
+They are Python names in `group_data/all.py`, and count nowhere else: on another group or on a host they
+are refused. `python -m breakwater check inventory.py` says everything that is wrong with them, and
+connects to nothing. Names of pyinfra's own (`_sudo`, `ssh_user` and others) may stand beside them; a
+helper name of the file's own must begin with `_`.
+"""
+
+
+def settings_page() -> str:
+    """The whole page."""
+    return "\n".join([_INTRO, *_section("The keys", Settings, "")])
+
+
+def _section(title: str, model: type[Any], prefix: str) -> list[str]:
+    lines = [f"## {title}", "", _sentence(model), ""]
+    lines += ["| key | type | default | allowed | why |", "|---|---|---|---|---|"]
+    fields: dict[str, FieldInfo] = model.__pydantic_fields__
+    nested = []
+    for name in keys_of(model):
+        field = fields[name]
+        inner = model_of(field.annotation)
+        if inner:
+            several = typing.get_origin(_bare(field.annotation)) is tuple
+            nested.append((f"{prefix}{name}{'[]' if several else ''}", inner))
+        row = (
+            f"`{prefix}{name}`",
+            type_in_words(field.annotation),
+            _default(field),
+            _extra(field, "allowed"),
+        )
+        lines.append("| " + " | ".join(_cell(cell) for cell in (*row, field.description or "")) + " |")
+    lines.append("")
+    for key, inner in nested:
+        lines += _section(f"`{key}`", inner, f"{key}.")
+    return lines
+
+
+def type_in_words(annotation: Any) -> str:
+    """The type as a person would say it: list of text, whole number."""
+    bare = _bare(annotation)
+    if typing.get_origin(bare) is tuple:
+        item = type_in_words(typing.get_args(bare)[0])
+        return f"list of {item.replace('group', 'groups')}"
+    if model_of(bare):
+        return "group of keys"
+    return {str: "text", int: "whole number"}[bare]
+
+
+def _bare(annotation: Any) -> Any:
+    """Without Annotated and without None, which says that the key may be left out."""
+    while True:
+        arguments = typing.get_args(annotation)
+        if typing.get_origin(annotation) is typing.Annotated:
+            annotation = arguments[0]
+        elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+            annotation = next(argument for argument in arguments if argument is not type(None))
+        else:
+            return annotation
+
+
+def _sentence(model: type[Any]) -> str:
+    return (model.__doc__ or "").strip()
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    return _extra(field, "default") or f"`{json.dumps(field.default)}`"
+
+
+def _extra(field: FieldInfo, name: str) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get(name, "")) if isinstance(extra, dict) else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
