@@ -1,0 +1,178 @@
+"""The cluster as the bastion sees it: nodes, releases' workloads, and waits that say what they wait for."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubernetes import client, config
+from urllib3.exceptions import HTTPError
+
+from breakwater.commands import Refusal
+
+# Seconds to connect, and to wait for an answer, of each call.
+_LIMIT = (5, 30)
+# Seconds between two looks, and between two lines that say what is awaited.
+_LOOK, _SAY = 1.0, 10.0
+# Seconds after which a Helm that was killed has surely ended: it is not told to wait.
+_HELM_ENDS = 30
+
+
+@dataclass(frozen=True)
+class ClusterAccess:
+    """How a cluster is reached: a kubeconfig file on the bastion, and the context in it (empty: its own)."""
+
+    kubeconfig: str
+    context: str = ""
+
+
+@contextmanager
+def api(access: ClusterAccess) -> Generator[client.ApiClient, None, None]:
+    """A client of the cluster, closed afterwards; its failures become Refusals with a next step."""
+    try:
+        opened = config.new_client_from_config(access.kubeconfig, access.context or None)
+    except (config.ConfigException, OSError) as error:
+        raise Refusal(
+            f"kubeconfig: {access.kubeconfig} cannot be used: {error};"
+            " copy the cluster's admin kubeconfig there"
+        ) from error
+    # A connection that fails is tried again by whoever waits, not silently three times in here.
+    opened.rest_client.pool_manager.connection_pool_kw["retries"] = False
+    try:
+        yield opened
+    except client.ApiException as error:
+        raise Refusal(f"cluster: it answered {error.status} {error.reason}: {_message(error)}") from error
+    except HTTPError as error:
+        server = opened.configuration.host
+        raise Refusal(
+            f"cluster: {server} does not answer: {error}; is it up, and reached from here?"
+        ) from error
+    finally:
+        opened.close()
+
+
+def ready_nodes(access: ClusterAccess) -> list[str]:
+    """Names of the nodes that are Ready and take pods, in order. Raises Refusal."""
+    with api(access) as opened:
+        nodes = client.CoreV1Api(opened).list_node(_request_timeout=_LIMIT).items
+    return sorted(node.metadata.name for node in nodes if _is_ready(node) and not node.spec.unschedulable)
+
+
+def check(access: ClusterAccess) -> None:
+    """The cluster can be used: kubeconfig, API, at least one Ready node. Raises Refusal with the fix."""
+    if not Path(access.kubeconfig).is_file():
+        raise Refusal(
+            f"kubeconfig: {access.kubeconfig} is not there; copy the cluster's admin kubeconfig to it"
+        )
+    if not ready_nodes(access):
+        raise Refusal("cluster: no node is Ready and takes pods; see `kubectl get nodes`")
+
+
+def remove_pending_revision(access: ClusterAccess, namespace: str, release: str, revision: int) -> None:
+    """Remove the record of a Helm run that was killed, so that the next one can begin. Objects stay.
+
+    Helm refuses to work on a release in a pending state and never ends that state by itself.
+    The killed run's Helm may still be at work for a moment: it gets its time first.
+    """
+    name = f"sh.helm.release.v1.{release}.v{revision}"
+    with api(access) as opened:
+        core = client.CoreV1Api(opened)
+
+        def pending() -> list[str]:
+            labels = _secret_labels(core, namespace, name)
+            return (
+                [f"{release}: {labels['status']}"] if labels.get("status", "").startswith("pending-") else []
+            )
+
+        if wait(f"Helm of an earlier run, revision {revision} of {release}", pending, _HELM_ENDS):
+            core.delete_namespaced_secret(name, namespace, _request_timeout=_LIMIT)
+
+
+def wait_for_release(access: ClusterAccess, namespace: str, release: str, timeout: int) -> None:
+    """Wait until the deployments and stateful sets of a release are ready. Raises Refusal with what is not.
+
+    + timeout: seconds
+    """
+    with api(access) as opened:
+        left = wait(f"release {release}", lambda: _not_ready(opened, namespace, release), timeout)
+    if left:
+        raise Refusal(f"{release}: not ready after {timeout} s: {'; '.join(left)}")
+
+
+def wait(what: str, left: Callable[[], list[str]], timeout: float) -> list[str]:
+    """Look until nothing is left, saying every 10 s what is; returns what is left when the time is over.
+
+    + what: what is awaited, for the line that is printed
+    + left: looks, and returns what is still missing, a phrase each
+    + timeout: seconds
+    """
+    start = said = time.monotonic()
+    while missing := left():
+        now = time.monotonic()
+        if now - start > timeout:
+            return missing
+        if now - said >= _SAY:
+            said = now
+            print(f"    {what}: {'; '.join(missing)}, {now - start:.0f} s of {timeout:.0f} s", flush=True)
+        time.sleep(_LOOK)
+    return []
+
+
+def _not_ready(opened: client.ApiClient, namespace: str, release: str) -> list[str]:
+    apps, core = client.AppsV1Api(opened), client.CoreV1Api(opened)
+    workloads = [
+        *apps.list_namespaced_deployment(namespace, _request_timeout=_LIMIT).items,
+        *apps.list_namespaced_stateful_set(namespace, _request_timeout=_LIMIT).items,
+    ]
+    missing = []
+    for item in workloads:
+        # Helm's own mark; labels are the chart's choice.
+        if (item.metadata.annotations or {}).get("meta.helm.sh/release-name") != release:
+            continue
+        wanted, ready = item.spec.replicas, item.status.ready_replicas or 0
+        # An upgrade's old pods are ready too, until the controller has seen the new generation.
+        if ready < wanted or (item.status.observed_generation or 0) < item.metadata.generation:
+            selector = ",".join(f"{k}={v}" for k, v in (item.spec.selector.match_labels or {}).items())
+            pods = core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=_LIMIT).items
+            missing.append(f"{item.metadata.name}: {ready} of {wanted} ready{_why(core, pods)}")
+    return missing
+
+
+def _why(core: client.CoreV1Api, pods: list[client.V1Pod]) -> str:
+    """Why pods are not ready, from their containers' states, else from their newest warning."""
+    for pod in pods:
+        for status in pod.status.container_statuses or []:
+            waiting = status.state.waiting
+            if waiting and waiting.reason != "ContainerCreating":
+                return f" ({pod.metadata.name}: {waiting.reason} {waiting.message or ''})".replace(" )", ")")
+        if warning := newest_warning(core, pod.metadata.namespace, pod.metadata.name):
+            return f" ({pod.metadata.name}: {warning})"
+    return ""
+
+
+def newest_warning(core: client.CoreV1Api, namespace: str, name: str) -> str:
+    """The newest warning the cluster has about an object; empty when there is none."""
+    events = core.list_namespaced_event(
+        namespace, field_selector=f"involvedObject.name={name},type=Warning", _request_timeout=_LIMIT
+    ).items
+    newest = max(events, key=lambda event: str(event.last_timestamp or event.event_time), default=None)
+    return " ".join(newest.message.split()) if newest and newest.message else ""
+
+
+def _secret_labels(core: client.CoreV1Api, namespace: str, name: str) -> dict[str, str]:
+    try:
+        found = core.read_namespaced_secret(name, namespace, _request_timeout=_LIMIT)
+    except client.ApiException as error:
+        if error.status == 404:
+            return {}
+        raise
+    return found.metadata.labels or {}
+
+
+def _is_ready(node: client.V1Node) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in node.status.conditions or [])
+
+
+def _message(error: client.ApiException) -> str:
+    return " ".join(str(error.body or "").split())[:300]

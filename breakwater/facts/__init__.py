@@ -1,0 +1,1 @@
+"""Read: one composite fact a part, one remote command each."""

@@ -1,0 +1,112 @@
+"""One run: its settings, its lock, its summary, and whether it owes a proof."""
+
+import atexit
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pyinfra.api import State
+
+from breakwater import bundle as bundles
+from breakwater import lock
+from breakwater.cluster import ClusterAccess
+from breakwater.commands import Refusal
+from breakwater.inventory import settings_of
+from breakwater.problems import did_you_mean
+from breakwater.proof import Proof
+from breakwater.settings import Export, Settings, SettingsError
+from breakwater.summary import Summary
+
+# What may be given with --data, beside pyinfra's own.
+_OPTIONS = {"report": "a file for the summary as JSON", "prove": "always"}
+# pyinfra's ways of running that would let one host run ahead of the others.
+_REFUSED = {
+    "--no-wait": "it lets one host run ahead of others that have failed",
+    "--serial": "it changes one host before the others were looked at",
+}
+
+
+class Run:
+    """What all hosts of one run share: one, kept on pyinfra's state, since deploy.py is read once a host."""
+
+    def __init__(self, state: State, settings: Settings) -> None:
+        self.settings = settings
+        self.access = ClusterAccess(str(Path(settings.kubeconfig).expanduser()), settings.kube_context or "")
+        self.bundle = bundles.read(Path(settings.bundle).expanduser()) if settings.bundle else None
+        self.summary = Summary(state)
+        self._proofs: dict[str, Proof] = {}
+        self._folder = Path(settings.state).expanduser()
+        self._prove = state.inventory.get_override_data().get("prove") == "always"
+        # Two files: the proof's mark is moved away while a run may be changing things and
+        # moved back at its end, so a run that was killed leaves none and the next one proves.
+        self._proved, self._moved = self._folder / "proved", self._folder / "proved.running"
+        self._lock = None if "--dry" in sys.argv else lock.hold(self._folder)
+
+    def owes_proof(self) -> bool:
+        """Whether this run changed something, or its settings were never proven, or a proof was asked for."""
+        return self._prove or self.summary.changed or self._mark() != self._fingerprint()
+
+    def proof_of(self, export: Export) -> Proof:
+        """This run's proof of one storage class, the same for every step that takes part."""
+        return self._proofs.setdefault(export.path, Proof(str(export.storage_class)))
+
+    def begin_changes(self) -> None:
+        """From here on hosts may be changed."""
+        if self._proved.exists():
+            self._proved.rename(self._moved)
+
+    def end_changes(self) -> None:
+        """Everything is as set, and proven."""
+        if self._mark() != self._fingerprint():
+            self._moved.write_text(self._fingerprint())
+        self._moved.rename(self._proved)
+
+    def _mark(self) -> str:
+        return self._moved.read_text() if self._moved.exists() else ""
+
+    def _fingerprint(self) -> str:
+        charts = self.bundle.charts if self.bundle else ()
+        text = repr((self.settings, self.settings.hosts, charts))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def this_run(state: State) -> Run:
+    """The run that deploy.py belongs to, begun by the first host that reads it.
+
+    Wrong settings, a wrong bundle, another run: printed, and the process ends with 2, before
+    anything but the connections was made.
+    """
+    run: Run | None = getattr(state, "breakwater_run", None)
+    if run is None:
+        run = _or_exit(lambda: _begin(state))
+        state.breakwater_run = run  # type: ignore[attr-defined]
+    return run
+
+
+def _begin(state: State) -> Run:
+    options = state.inventory.get_override_data()
+    for flag, reason in _REFUSED.items():
+        if flag in sys.argv:
+            raise Refusal(f"{flag} is refused: {reason}; leave it away")
+    for option in options:
+        if option not in _OPTIONS and not option.startswith(("_", "ssh_")):
+            raise Refusal(f"--data {option}: unknown; {did_you_mean(option, _OPTIONS)}")
+    if options.get("prove", "always") != "always":
+        raise Refusal(f"--data prove: {options['prove']!r} is not 'always'")
+    run = Run(state, settings_of(state.inventory))
+    if options.get("report"):
+        run.summary.report = Path(options["report"])
+    classes = " ".join(str(export.storage_class) for export in run.settings.classes)
+    run.summary.next_step = f"kubectl get storageclass {classes}".strip() if classes else "pytest tests/hosts"
+    state.add_callback_handler(run.summary)
+    atexit.register(run.summary.write)
+    return run
+
+
+def _or_exit(begin: Callable[[], Run]) -> Run:
+    try:
+        return begin()
+    except (SettingsError, Refusal) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

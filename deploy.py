@@ -1,0 +1,23 @@
+"""A team's registry on its own machines: storage first, then the cluster's part, proven at the end."""
+
+from pyinfra import state
+
+from breakwater.run import this_run
+from tasks.bundle import images
+from tasks.nfs import nfs_client, nfs_server
+from tasks.preflight import all_hosts_through, check_hosts, remember
+from tasks.storage_class import prove_storage, storage_classes
+
+run = this_run(state)
+
+check_hosts(run)
+nfs_server(run)
+all_hosts_through(run)
+nfs_client(run)
+images(run)
+all_hosts_through(run)
+storage_classes(run)
+all_hosts_through(run)
+prove_storage(run)
+all_hosts_through(run)
+remember(run)

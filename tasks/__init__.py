@@ -1,0 +1,1 @@
+"""What shall be true, one file a part."""

@@ -1,0 +1,27 @@
+"""The storage host exports its directories to the nodes and to nobody else; the nodes can mount them."""
+
+from pyinfra import host
+from pyinfra.api import deploy
+
+from breakwater.operations import nfs
+from breakwater.run import Run
+
+
+@deploy("NFS server")
+def nfs_server(run: Run) -> None:
+    """The storage host exports every directory of the settings."""
+    if "storage" not in host.groups:
+        return
+    exports = list(run.settings.exports)
+    nfs.server(
+        name="Directories exported to the nodes only",
+        exports=exports,
+        clients=[list(run.settings.client_addresses(export)) for export in exports],
+    )
+
+
+@deploy("NFS client")
+def nfs_client(run: Run) -> None:
+    """Each node can mount NFS: the kubelet mounts volumes with the node's own tools."""
+    if "nodes" in host.groups:
+        nfs.client(name="NFS can be mounted")
