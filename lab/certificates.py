@@ -46,7 +46,7 @@ def ensure(folder: Path, server: list[str], nodes: Mapping[str, str]) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700, parents=True)
     _service_account_key(work)
-    # Whoever holds a certificate of this authority may speak for anybody (aggregated APIs), so it is another one.
+    # Another one: whoever holds a certificate of it may speak for anybody (aggregated APIs).
     Authority(work, "front-proxy-ca").issue("front-proxy-client", "front-proxy-client")
     authority = Authority(work, "ca")
     authority.issue("apiserver", "kube-apiserver", names=SERVICE_NAMES, addresses=server)

@@ -156,7 +156,7 @@ def _finish_restore(say: Say) -> None:
 
 def _wait_ready(say: Say) -> None:
     started = told = time.monotonic()
-    while "ok" != kubectl("get", "--raw", "/readyz", timeout=20, check=False):
+    while kubectl("get", "--raw", "/readyz", timeout=20, check=False) != "ok":
         for name in SERVERS:
             if not processes.pid(name):
                 raise Failure(f"{name} ended while starting{processes.log_end(name)}")
