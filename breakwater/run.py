@@ -94,6 +94,9 @@ def _begin(state: State) -> Run:
             raise Refusal(f"--data {option}: unknown; {did_you_mean(option, _OPTIONS)}")
     if options.get("prove", "always") != "always":
         raise Refusal(f"--data prove: {options['prove']!r} is not 'always'")
+    asks = state.check_for_changes and not {"--dry", "--json"} & set(sys.argv)
+    if asks and not sys.stdin.isatty():
+        raise Refusal("no terminal to ask at: add -y to go on without a question, or --dry to only look")
     run = Run(state, settings_of(state.inventory))
     if options.get("report"):
         run.summary.report = Path(options["report"])

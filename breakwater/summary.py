@@ -47,6 +47,7 @@ class Summary(BaseStateCallback):
         self.report: Path | None = None
         self._started: float = 0.0
         self._ended: dict[str, float] = {}
+        self._current = ""
         self._ticker: gevent.Greenlet | None = None
         self._results: dict[str, dict[str, PartResult]] = {}
 
@@ -54,7 +55,7 @@ class Summary(BaseStateCallback):
 
     def operation_start(self, state: State, op_hash: str) -> None:  # type: ignore[override]
         """Begin to say, every 15 s, which hosts an operation still waits for."""
-        self._started, self._ended = time.monotonic(), {}
+        self._started, self._ended, self._current = time.monotonic(), {}, op_hash
         self._ticker = gevent.spawn(self._tick, op_hash)
 
     def operation_host_success(  # type: ignore[override]
@@ -71,6 +72,7 @@ class Summary(BaseStateCallback):
 
     def operation_end(self, state: State, op_hash: str) -> None:  # type: ignore[override]
         """Take each host's result of the operation into its part."""
+        self._current = ""
         if self._ticker:
             self._ticker.kill()
         for host, operations in state.ops.items():
@@ -91,8 +93,9 @@ class Summary(BaseStateCallback):
 
     def write(self) -> None:
         """Print the table and write the report; nothing when no operation was begun, as in a dry run."""
-        if self._ticker:
-            self._ticker.kill()
+        # pyinfra ends a run whose last host failed without ending its operation.
+        if self._current:
+            self.operation_end(self.state, self._current)
         if not self._results and not self.ended_because:
             return
         self._fill()
