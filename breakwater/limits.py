@@ -17,8 +17,26 @@ T = TypeVar("T")
 
 # An export of one of these would hand out the system itself, and chown it to the export's owner.
 SYSTEM_DIRECTORIES = frozenset(
-    "/bin /boot /dev /etc /home /lib /lib64 /opt /proc /root /run /sbin /sys /tmp /usr /usr/local /var"
-    " /var/lib /var/log /var/tmp".split()
+    "/" + name
+    for name in (
+        *(
+            "",
+            "bin",
+            "boot",
+            "dev",
+            "etc",
+            "home",
+            "lib",
+            "lib64",
+            "opt",
+            "proc",
+            "root",
+            "run",
+            "sbin",
+            "sys",
+        ),
+        *("tmp", "usr", "usr/local", "var", "var/lib", "var/log", "var/tmp"),
+    )
 )
 # Below these there is no disk: what is stored there is gone after a reboot.
 VOLATILE = ("/dev/", "/proc/", "/run/", "/sys/")
@@ -40,8 +58,9 @@ def canonical(text: str) -> str | None:
         network = ip_network(text)
     except ValueError:
         return None
-    if "%" in text or "/" in text and not text.rpartition("/")[2].isdecimal():
-        return None  # a zone or a dotted mask: exports(5) and our comparison know neither
+    # A zone or a dotted mask: exports(5) and our comparison know neither.
+    if "%" in text or ("/" in text and not text.rpartition("/")[2].isdecimal()):
+        return None
     single = network.prefixlen == network.max_prefixlen
     return str(network.network_address if single else network)
 
@@ -66,7 +85,7 @@ def _plain_path(path: str) -> str:
     if len(path) > LONGEST_PATH:
         raise Fault(f"is longer than {LONGEST_PATH} characters")
     plain = "/" + posixpath.normpath(path).lstrip("/")
-    if plain == "/" or plain in SYSTEM_DIRECTORIES:
+    if plain in SYSTEM_DIRECTORIES:
         raise Fault("is a directory of the system", "export one made for it, such as '/srv/nfs'")
     if plain.startswith(VOLATILE):
         raise Fault("is not on a disk", "choose a directory that outlives a reboot, such as '/srv/nfs'")
@@ -77,25 +96,35 @@ def _plain_path(path: str) -> str:
 
 def _client(text: str) -> str:
     everyone = "name the nodes, or remove the key to get group nodes"
-    if "*" in text or text in ("0.0.0.0/0", "::/0"):
+    network = _network(text)
+    if "*" in text or (network and network.prefixlen == 0):
         raise Fault("exports to everyone", everyone)
+    if network and network.network_address.is_unspecified:
+        raise Fault("is nobody's address", everyone)
     address = canonical(text)
     if address is not None:
-        if ip_network(address).network_address.is_unspecified and "/" not in address:
-            raise Fault("is nobody's address", everyone)
         return address
-    if (network := _without_host_bits(text)) is not None:
-        raise Fault("is a network with host bits set", f"did you mean {str(network)!r}?")
+    if network:
+        host_bits = int(ip_address(text.partition("/")[0])) != int(network.network_address)
+        fault = "with host bits set" if host_bits else "in a form that the kernel does not print"
+        raise Fault(f"is a network {fault}", f"did you mean {str(network)!r}?")
     if not (text.isidentifier() and text.isascii()):
         raise Fault("is neither an address, a network nor a group of the inventory")
     return text  # perhaps a group; only load() knows the inventory
 
 
-def _without_host_bits(text: str) -> IPv4Network | IPv6Network | None:
+def _network(text: str) -> IPv4Network | IPv6Network | None:
     try:
-        return ip_network(text, strict=False)
+        return None if "%" in text else ip_network(text, strict=False)
     except ValueError:
         return None
+
+
+def _listed(values: Any) -> Any:
+    # A generator or dict_values would be taken too, and be empty the second time it is read.
+    if not isinstance(values, list | tuple):
+        raise Fault("must be a list", "write it in [ ]")
+    return values
 
 
 def _at_least_one(values: Sequence[T]) -> Sequence[T]:
@@ -188,9 +217,9 @@ def _repository(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         # It would be printed by Helm, and stored in the settings, which git keeps.
         raise Fault("must not hold a user or a password")
-    plain = url.isascii() and url.isprintable() and not re.search(r"[\s\"'\\<>`]", url)
+    plain = re.fullmatch(r"[A-Za-z0-9._~:/%+\[\]-]+", url)
     if parts.scheme not in ("http", "https") or not host or not plain or len(url) > 2000:
-        raise Fault("must begin with https:// or http:// and name a host, without spaces or quotes")
+        raise Fault("must begin with https:// or http:// and name a host, without spaces, quotes or a query")
     return url
 
 
@@ -210,6 +239,7 @@ def _seconds(seconds: int) -> int:
     return seconds
 
 
+Listed = BeforeValidator(_listed)
 AtLeastOne = AfterValidator(_at_least_one)
 Path = Annotated[str, Strict(), AfterValidator(_plain_path)]
 Client = Annotated[str, Strict(), AfterValidator(_client)]

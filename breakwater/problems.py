@@ -46,7 +46,7 @@ class SettingsError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         # Two exports that name the same unreachable group need to hear about it once.
-        self.problems = tuple(dict.fromkeys(problems))
+        self.problems = tuple({str(problem): problem for problem in problems}.values())
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -120,7 +120,6 @@ _PLAIN = {
     "string_type": ("must be text in quotes", ""),
     "string_unicode": ("must be text without broken characters", ""),
     "int_type": ("must be a whole number without quotes", ""),
-    "tuple_type": ("must be a list", "write it in [ ]"),
     "dataclass_type": ("must be a group of keys", "write it in { }"),
     "invalid_key": ("is not the name of a key", "names are text in quotes"),
 }

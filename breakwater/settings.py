@@ -41,7 +41,7 @@ class Export:
             " not the path of another export, nor above or below one"
         ),
     )
-    clients: Annotated[tuple[limits.Client, ...], limits.AtLeastOne] = Field(
+    clients: Annotated[tuple[limits.Client, ...], limits.Listed, limits.AtLeastOne] = Field(
         default=(),
         description="Who may mount it: whoever can, reads and writes everything in it as root.",
         json_schema_extra=_allowed(
@@ -130,7 +130,7 @@ class Proof:
 class Settings:
     """All that a run wants, checked and filled in."""
 
-    exports: Annotated[tuple[Export, ...], limits.AtLeastOne] = Field(
+    exports: Annotated[tuple[Export, ...], limits.Listed, limits.AtLeastOne] = Field(
         description="The directories that the storage host exports.",
         json_schema_extra=_allowed("at least one"),
     )
@@ -220,14 +220,15 @@ def load(
     )
     problems += group_problems(hosts)
     clients = Clients(hosts, resolve)
-    filled = [
-        dataclasses.replace(export, clients=clients.addresses(index, export.clients) or export.clients)
-        for index, export in exports.items()
-    ]
+    reached = [clients.addresses(index, export.clients) for index, export in exports.items()]
     address = (settings and settings.storage_address) or next(iter(hosts.get("storage", {}).values()), "")
     problems += clients.problems + storage_problems(address, hosts)
     if problems or settings is None:
         raise SettingsError(problems)
+    filled = [
+        dataclasses.replace(export, clients=addresses)
+        for export, addresses in zip(settings.exports, reached, strict=True)
+    ]
     return dataclasses.replace(settings, exports=tuple(filled), storage_address=address)
 
 

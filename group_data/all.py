@@ -28,7 +28,7 @@ exports = [
 ]
 
 # The address by which the nodes reach the storage host, if it has one network for you and one for data.
-# OPTIONAL. Default: the storage host's address in inventory.py.
+# OPTIONAL. Default: the storage host's address in the inventory.
 # storage_address = "10.1.0.20"
 
 # --- Kubernetes ----------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ exports = [
 # The file on this machine that says how to reach the cluster. OPTIONAL. Default: "~/.kube/config"
 # kubeconfig = "~/.kube/config"
 
-# Which cluster of that file, when it knows several. OPTIONAL. Default: its current context.
+# Which cluster of that file, when it knows several. OPTIONAL. Default: the kubeconfig's current one.
 # kube_context = "production"
 
 # The chart that makes a volume of a claim. OPTIONAL, each key of it.
@@ -63,7 +63,7 @@ exports = [
 # --- This machine --------------------------------------------------------------------------------------
 
 # A folder with charts and images, for hosts that cannot fetch them.
-# OPTIONAL. Default: none, charts come from their repositories and nodes pull.
+# OPTIONAL. Default: none: charts come from their repositories and nodes pull.
 # bundle = "/srv/bundle"
 
 # A folder for what must outlive a run, mode 0700; back it up. OPTIONAL. Default: ".breakwater"

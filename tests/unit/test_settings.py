@@ -1,0 +1,240 @@
+"""Every refusal is the good settings, one change, and the exact message; the rest is what load fills in."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from breakwater.problems import SettingsError
+from breakwater.settings import Export, Proof, Provisioner, Settings, load
+
+CASES = sorted((Path(__file__).parent / "settings").glob("*.yaml"))
+
+GOOD: dict[str, Any] = {
+    "exports": [
+        {"path": "/srv/nfs/volumes", "storage_class": "nfs-client"},
+        {"path": "/srv/nfs/shared", "clients": ["10.0.0.0/24"]},
+    ],
+}
+HOSTS: dict[str, dict[str, str]] = {
+    "storage": {"storage": "10.0.0.20"},
+    "nodes": {"node1": "10.0.0.21", "node2": "node2.example.org"},
+    "proxies": {},
+    "bastion": {"@local": "127.0.0.1"},
+}
+NAMES = {"node2.example.org": ["10.0.0.22", "fd00::22"], "here.example.org": ["127.0.1.1"]}
+
+
+def resolve(name: str) -> list[str]:
+    """No network: the names above, addresses as they are, and nothing else."""
+    if name in NAMES:
+        return NAMES[name]
+    if name[0].isdecimal():
+        return [name]
+    raise OSError(name)
+
+
+def messages(data: dict[str, Any], hosts: dict[str, dict[str, str]] = HOSTS) -> list[str]:
+    """What load says about these; nothing when they are good."""
+    try:
+        load(data, hosts, resolve)
+    except SettingsError as error:
+        return str(error).splitlines()
+    return []
+
+
+def changed(good: dict[str, Any], changes: dict[str, Any], removed: list[str]) -> dict[str, Any]:
+    """A copy with exports.0.path style changes; a place that is not there yet is made."""
+    data = copy.deepcopy(good)
+    for path, value in changes.items():
+        *parents, last = (int(part) if part.isdecimal() else part for part in path.split("."))
+        place: Any = data
+        for part in parents:
+            place = place[part] if isinstance(part, int) else place.setdefault(part, {})
+        if isinstance(place, list) and last == len(place):
+            place.append(value)
+        else:
+            place[last] = value
+    for path in removed:
+        del data[path]
+    return data
+
+
+def test_the_good_settings_are_good() -> None:
+    assert messages(GOOD) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
+def test_refusal(case: Path) -> None:
+    content = yaml.safe_load(case.read_text())
+    data = changed(GOOD, content.get("change", {}), content.get("remove", []))
+    hosts = changed(HOSTS, content.get("hosts", {}), content.get("remove_groups", []))
+    wanted = content["error"]
+    assert messages(data, hosts) == ([wanted] if isinstance(wanted, str) else wanted)
+
+
+def test_all_mistakes_are_said_at_once_each_in_one_line() -> None:
+    said = messages(
+        {"exprots": [], "exports": [{"path": "srv", "mode": 755}, 3], "state": 7},
+        {**HOSTS, "nodes": {}},
+    )
+    assert said == [
+        "exprots: unknown key; did you mean 'exports'?",
+        "exports[0].path: 'srv' must be absolute, without spaces or a closing slash",
+        'exports[0].mode: 755 must be text; write "755"',
+        "exports[1]: 3 must be a group of keys; write it in { }",
+        "state: 7 must be text in quotes",
+        "group nodes: has no hosts; name the cluster's nodes",
+    ]
+
+
+def test_defaults_are_filled_in() -> None:
+    settings = load({"exports": [{"path": "/srv/nfs"}]}, HOSTS, resolve)
+    assert settings == Settings(
+        exports=(
+            Export(
+                path="/srv/nfs",
+                clients=("10.0.0.21", "10.0.0.22", "fd00::22"),
+                storage_class=None,
+                owner="root:root",
+                mode="755",
+            ),
+        ),
+        storage_address="10.0.0.20",
+        kubeconfig="~/.kube/config",
+        provisioner=Provisioner(
+            namespace="nfs-provisioner",
+            chart_version="4.0.18",
+            repository="https://kubernetes-sigs.github.io/nfs-subdir-external-provisioner/",
+            timeout=300,
+        ),
+        proof=Proof(image="docker.io/library/busybox:1.37", timeout=180),
+        state=".breakwater",
+        hosts=HOSTS,
+    )
+
+
+def test_defaults_pass_their_own_limits() -> None:
+    assert Provisioner(**vars(Provisioner())) == Provisioner()
+    assert Proof(**vars(Proof())) == Proof()
+    settings = load(GOOD, HOSTS, resolve)
+    assert Settings(**vars(settings)) == settings
+
+
+def test_clients_are_addresses_sorted_as_numbers_and_unique() -> None:
+    clients = ["10.0.0.100", "nodes", "10.0.0.9", "10.0.0.21", "FD00:0::22", "10.0.0.7/32"]
+    settings = load({"exports": [{"path": "/srv/nfs", "clients": clients}]}, HOSTS, resolve)
+    assert settings.client_addresses(settings.exports[0]) == (
+        "10.0.0.7",
+        "10.0.0.9",
+        "10.0.0.21",
+        "10.0.0.22",
+        "10.0.0.100",
+        "fd00::22",
+    )
+
+
+def test_nobody_is_looked_up_when_the_clients_are_addresses() -> None:
+    hosts = {**HOSTS, "nodes": {"node1": "nobody-knows-this"}}
+    load({"exports": [{"path": "/srv/nfs", "clients": ["10.0.0.21"]}]}, hosts, resolve)
+
+
+def test_release_class_and_provisioner_name_all_differ() -> None:
+    exports = [{"path": f"/srv/{name}", "storage_class": name} for name in ("fast", "slow")]
+    settings = load({"exports": [*exports, {"path": "/srv/plain"}]}, HOSTS, resolve)
+    names = [
+        name
+        for export in settings.classes
+        for name in (export.release, export.storage_class, export.provisioner_name)
+    ]
+    assert names == ["nfs-fast", "fast", "breakwater/fast", "nfs-slow", "slow", "breakwater/slow"]
+
+
+def test_one_machine_may_be_all_of_them() -> None:
+    here = {"@local": "127.0.0.1"}
+    settings = load(
+        {"exports": [{"path": "/srv/nfs"}]},
+        {"storage": here, "nodes": here, "proxies": here, "bastion": here},
+        resolve,
+    )
+    assert settings.exports[0].clients == ("127.0.0.1",)
+    assert settings.storage_host == "@local"
+
+
+@pytest.mark.parametrize(("written", "used"), [("755", "755"), ("0755", "755"), ("2775", "2775")])
+def test_a_mode_is_used_as_stat_prints_it(written: str, used: str) -> None:
+    assert Export(path="/srv/nfs", mode=written).mode == used
+
+
+def test_a_password_in_an_address_is_not_printed() -> None:
+    secret = "hunter2"
+    for changes in (
+        {"provisioner.repository": f"https://admin:{secret}@charts.example.org/"},
+        {"provisioner.repository": f"ftp://{secret}@charts.example.org/"},
+        {"admin_password": secret},
+        {"kubeconfig": {"token": secret}},
+        {"exports.0.secret": secret},
+    ):
+        said = messages(changed(GOOD, changes, []))
+        assert said
+        assert secret not in "\n".join(said)
+
+
+def test_a_list_that_can_be_read_only_once_is_refused() -> None:
+    values = {"volumes": {"path": "/srv/nfs"}}.values()
+    assert messages({"exports": values}) == ["exports: must be a list; write it in [ ]"]
+
+
+AWKWARD = [
+    *("'", '"', "`", "a b", " ", "", "\n", "a\nb", "\x00", "\x1b[31m", "\u202e", "\udc80", "ü", "💣"),
+    *("$(x)", "${x}", "; reboot", "a|b", "a&b", "--help", "-", "../..", "~", "~root", "\\", "%s", "{x}"),
+    *("/srv/$(x)", "/srv/a\tb", "/srv/#", "10.0.0.1 *", "a:b", "root:root\n", "755\n", "*", "!!python/none"),
+    *(
+        "x" * 100_000,
+        "/" + "x/" * 50_000 + "x",
+        "http://[",
+        "https://a/$(x)",
+        "https://a/\n",
+        10**5000,
+        -1,
+        0.5,
+        float("nan"),
+    ),
+    *(True, None, b"x", [], {}, [[]], {"a": "b"}, object()),
+]
+TEXT_KEYS = [
+    *(
+        "exports.0.path",
+        "exports.0.clients.0",
+        "exports.0.storage_class",
+        "exports.0.owner",
+        "exports.0.mode",
+    ),
+    *("storage_address", "kubeconfig", "kube_context", "bundle", "state", "provisioner.namespace"),
+    *("provisioner.chart_version", "provisioner.repository", "proof.image"),
+]
+OTHER_KEYS = ["exports", "exports.0", "exports.0.clients", "provisioner", "proof", "proof.timeout"]
+# What a shell, an exports line or a YAML document could trip over; a path on this machine never meets them.
+OF_HOSTS = set(TEXT_KEYS) - {"kubeconfig", "bundle", "state", "kube_context"}
+
+
+@pytest.mark.parametrize("key", [*TEXT_KEYS, *OTHER_KEYS])
+def test_awkward_values_are_refused_in_one_line_or_pass_unharmed(key: str) -> None:
+    for value in AWKWARD:
+        good = copy.deepcopy(GOOD)
+        good["exports"][0]["clients"] = []
+        data = changed(good, {"exports.0.clients": ["10.0.0.21"], key: value}, [])
+        said = messages(data)
+        if said:
+            assert all(line.isprintable() and len(line) < 400 for line in said), (value, said)
+            assert any(line.startswith(key.split(".")[0]) for line in said), (value, said)
+            continue
+        place: Any = load(data, HOSTS, resolve)
+        for part in key.split("."):
+            place = place[int(part)] if part.isdecimal() else getattr(place, part)
+        assert value in ([], {}) or place == value, (value, place)
+        if key in OF_HOSTS and isinstance(value, str):
+            assert value.isascii(), value
+            assert not set(value) & set(" \t\n'\"`$;&|<>\\*?#(){}!"), value
