@@ -1,0 +1,38 @@
+"""The storage host exports what the settings say, to whom they say, and to nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from breakwater.settings import Settings
+
+
+def test_nfs_server_runs_and_comes_back_after_a_reboot(storage: Any) -> None:
+    service = storage.service("nfs-server")
+    assert service.is_running
+    assert service.is_enabled
+
+
+def test_the_exports_file_is_ours(storage: Any, settings: Settings) -> None:
+    file = storage.file("/etc/exports.d/breakwater.exports")
+    lines = file.content_string.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith("#")] == [
+        e.path for e in settings.exports
+    ]
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o644)
+
+
+def test_the_kernel_exports_to_these_clients_only(storage: Any, settings: Settings) -> None:
+    rows = [line.split() for line in storage.check_output("exportfs -s").splitlines()]
+    for export in settings.exports:
+        exported = {client.partition("(")[0] for path, client in rows if path == export.path}
+        assert exported == set(settings.client_addresses(export)), export.path
+
+
+def test_directories_are_there_with_owner_and_mode(storage: Any, settings: Settings) -> None:
+    for export in settings.exports:
+        directory = storage.file(export.path)
+        assert directory.is_directory
+        owners = {f"{directory.user}:{directory.group}", f"{directory.uid}:{directory.gid}"}
+        assert export.owner in owners
+        assert directory.mode == int(export.mode, 8)

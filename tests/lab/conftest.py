@@ -1,0 +1,153 @@
+"""The lab's real hosts. A test that changes them leaves them as it found them, or asks for a reset.
+
+`lab` brings the lab up, and takes it down afterwards when it was not up before. `clean` is a lab
+that breakwater has not touched; `deployed` one where the deploy went through.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import paths
+
+REPOSITORY = paths.REPOSITORY
+# Seconds: a fresh lab on a slow machine; a deploy from clean; a command on a guest.
+UP, DEPLOY, COMMAND = 1500, 900, 120
+
+
+@dataclass
+class Result:
+    """What a command of the lab's ended with."""
+
+    code: int
+    output: str
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def statuses(self) -> set[str]:
+        """Every part's status, over all hosts."""
+        return {part["status"] for parts in self.report["hosts"].values() for part in parts.values()}
+
+
+class Lab:
+    """The lab, by the commands a person would type."""
+
+    def __call__(self, *arguments: str, timeout: float = COMMAND, check: bool = True) -> Result:
+        """`python -m lab ARGUMENTS`."""
+        command = [sys.executable, "-m", "lab", *arguments]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired as error:
+            said = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
+            pytest.fail(f"lab {' '.join(arguments)}: not ended after {timeout} s; it said:\n{said[-3000:]}")
+        if check and done.returncode != 0:
+            pytest.fail(f"lab {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}")
+        return Result(done.returncode, done.stdout)
+
+    def on(self, host: str, command: str, *, timeout: float = COMMAND, check: bool = True) -> str:
+        """A command as root on a guest; what it printed."""
+        return self("ssh", host, command, timeout=timeout, check=check).output
+
+    def inside(self, *command: str, timeout: float = COMMAND, check: bool = True) -> Result:
+        """A command in the lab's network."""
+        return self("exec", "--", *command, timeout=timeout, check=check)
+
+    def deploy(self, *arguments: str, check: bool = True) -> Result:
+        """The whole deploy, and its report."""
+        report = paths.state() / "report.json"
+        report.unlink(missing_ok=True)
+        result = self.inside(*deploy_command(*arguments), timeout=DEPLOY, check=check)
+        result.report = json.loads(report.read_text()) if report.exists() else {}
+        return result
+
+    def host_tests(self, *arguments: str, check: bool = True) -> Result:
+        """`pytest tests/hosts`, as a user runs it."""
+        command = ["pytest", "tests/hosts", "--inventory", "lab/inventory.py", "-q", *arguments]
+        return self.inside(*command, timeout=300, check=check)
+
+
+def deploy_command(*arguments: str) -> list[str]:
+    """The command line of a deploy on the lab."""
+    report = f"report={paths.state() / 'report.json'}"
+    return ["pyinfra", "-y", "--data", report, *arguments, "lab/inventory.py", "deploy.py"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--faults", action="store_true", help="the full fault matrix, each fault from a clean lab"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "faults: part of the full matrix, run with --faults only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The matrix is `make faults`; a bounded sample of it is always run, unmarked."""
+    chosen = bool(config.getoption("--faults"))
+    unwanted = [item for item in items if "faults" in item.keywords and not chosen]
+    config.hook.pytest_deselected(items=unwanted)
+    items[:] = [item for item in items if item not in unwanted]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    if os.geteuid() != 0:
+        pytest.fail("the lab needs root: it makes a network namespace and starts guests")
+    commands = Lab()
+    was_up = commands("status", check=False).code == 0
+    up = commands("up", timeout=UP)
+    print(up.output)
+    yield commands
+    if not was_up:
+        commands("down")
+
+
+@pytest.fixture
+def clean(lab: Lab) -> Lab:
+    """Hosts that breakwater never touched."""
+    lab("reset", "clean", timeout=300)
+    return lab
+
+
+@pytest.fixture(scope="session")
+def deployed_once(lab: Lab) -> Lab:
+    """One deploy from clean, saved, for all tests that begin after one."""
+    lab("reset", "clean", timeout=300)
+    result = lab.deploy()
+    (paths.state() / "first-report.json").write_text(json.dumps(result.report))
+    lab("save", "deployed", timeout=300)
+    return lab
+
+
+@pytest.fixture
+def deployed(deployed_once: Lab) -> Lab:
+    """Hosts where the deploy went through. A test leaves them so, by hand or by another deploy."""
+    return deployed_once
+
+
+@pytest.fixture
+def first_report(deployed_once: Lab) -> dict[str, Any]:
+    """What the first deploy from clean reported."""
+    report: dict[str, Any] = json.loads((paths.state() / "first-report.json").read_text())
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    Path(paths.state() / "first-report.json").unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""The lab's own bundle, built for real: the programs run, the chart is one for Helm."""
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import bundle, bundle_index
+
+HELM = Path(sys.executable).parent / "helm"
+
+
+@pytest.fixture(scope="module")
+def own() -> Path:
+    return bundle.build()
+
+
+def unpack(archive: Path, program: str, target: Path) -> Path:
+    """One file of the image's only layer."""
+    with tarfile.open(archive) as image:
+        layer = max((m for m in image if m.isfile()), key=lambda m: m.size)
+        with tarfile.open(fileobj=image.extractfile(layer)) as files:
+            files.extract(program, target, filter="tar")
+    return target / program
+
+
+def test_it_is_whole_and_small(own: Path) -> None:
+    index = bundle_index.read(own)
+    assert {record["name"] for record in index["images"]} == {
+        "breakwater.lab/busybox:1",
+        "breakwater.lab/nfs-subdir-standin:1",
+        "breakwater.lab/pause:1",
+    }
+    assert bundle.pause_image(own) == "breakwater.lab/pause:1"
+    assert bundle.busybox_image(own) == "breakwater.lab/busybox:1"
+    # Every node imports it, at about 3 MB/s under emulation.
+    assert sum(record["size"] for record in index["images"]) < 60 << 20
+
+
+def test_its_chart_renders_with_its_image(own: Path) -> None:
+    chart = own / bundle_index.read(own)["charts"][0]["file"]
+    argv = [str(HELM), "template", "nfs", str(chart), "--set", "nfs.server=10.0.0.20"]
+    text = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+    deployment = next(o for o in yaml.safe_load_all(text) if o and o["kind"] == "Deployment")
+    image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image in {record["name"] for record in bundle_index.read(own)["images"]}
+    lint = subprocess.run([str(HELM), "lint", str(chart)], capture_output=True, text=True, timeout=60)
+    assert lint.returncode == 0, lint.stdout
+
+
+def test_the_provisioner_says_what_it_is_and_names_what_it_misses(own: Path, tmp_path: Path) -> None:
+    program = unpack(own / "images/nfs-subdir-standin.tar", "nfs-subdir-standin", tmp_path)
+    ended = subprocess.run([str(program)], env={}, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "stand-in for nfs-subdir-external-provisioner, not the upstream program" in ended.stderr
+    for name in ("NFS_SERVER", "NFS_PATH", "PROVISIONER_NAME"):
+        assert f"{name} is not set" in ended.stderr
+
+
+def test_busybox_runs_a_shell(own: Path, tmp_path: Path) -> None:
+    program = unpack(own / "images/breakwater-busybox.tar", "bin/busybox", tmp_path)
+    argv = [str(program), "sh", "-c", "echo seen | busybox sha256sum"]
+    shown = subprocess.run(
+        argv, env={"PATH": str(program.parent)}, capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert shown.split()[0] == hashlib.sha256(b"seen\n").hexdigest()
+
+
+def test_the_programs_need_no_libraries(own: Path, tmp_path: Path) -> None:
+    for archive, program in (
+        ("breakwater-pause.tar", "pause"),
+        ("breakwater-busybox.tar", "bin/busybox"),
+        ("nfs-subdir-standin.tar", "nfs-subdir-standin"),
+    ):
+        content = unpack(own / "images" / archive, program, tmp_path).read_bytes()
+        assert content.startswith(b"\x7fELF")
+        assert b"/lib64/ld-linux" not in content, f"{program} asks for a dynamic linker"
+        assert b"/lib/ld-linux" not in content, f"{program} asks for a dynamic linker"
