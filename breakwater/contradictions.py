@@ -15,11 +15,12 @@ Hosts = Mapping[str, Mapping[str, str]]
 Resolve = Callable[[str], Iterable[str]]
 
 
-def clashes(paths: Mapping[int, str], classes: Mapping[int, str | None]) -> list[Problem]:
+def clashes(paths: Mapping[int, str | None], classes: Mapping[int, str | None]) -> list[Problem]:
     """Two exports of one directory, one below another, or two storage classes of one name."""
     problems = []
-    for index, path in paths.items():
-        for other, above in paths.items():
+    known = {index: path for index, path in paths.items() if path}
+    for index, path in known.items():
+        for other, above in known.items():
             if path == above and index > other:
                 fault = f"is also exports[{other}].path"
                 problems.append(Problem(f"exports[{index}].path", path, fault, "remove one of them"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -212,30 +212,29 @@ def load(
         settings = TypeAdapter(Settings).validate_python({**written, "hosts": hosts})
     except ValidationError as error:
         problems += translate(error, Settings)
-    # Contradictions are looked for among the parts that are right, so that they are said in the same breath.
-    exports = _right_ones(data.get("exports"))
-    problems += clashes(
-        {index: export.path for index, export in exports.items()},
-        {index: export.storage_class for index, export in exports.items()},
-    )
+    # Contradictions are looked for among the values that are right, so that one more run is not needed.
+    exports = data.get("exports")
+    problems += clashes(_right(exports, "path"), _right(exports, "storage_class"))
     problems += group_problems(hosts)
     clients = Clients(hosts, resolve)
-    reached = [clients.addresses(index, export.clients) for index, export in exports.items()]
+    entries = _right(exports, "clients")
+    reached = {index: clients.addresses(index, written or ()) for index, written in entries.items()}
     address = (settings and settings.storage_address) or next(iter(hosts.get("storage", {}).values()), "")
     problems += clients.problems + storage_problems(address, hosts)
     if problems or settings is None:
         raise SettingsError(problems)
     filled = [
-        dataclasses.replace(export, clients=addresses)
-        for export, addresses in zip(settings.exports, reached, strict=True)
+        dataclasses.replace(export, clients=reached[index]) for index, export in enumerate(settings.exports)
     ]
     return dataclasses.replace(settings, exports=tuple(filled), storage_address=address)
 
 
-def _right_ones(written: object) -> dict[int, Export]:
-    """The exports that have no mistake of their own, by their place in the list."""
-    right: dict[int, Export] = {}
-    for index, export in enumerate(written if isinstance(written, list | tuple) else ()):
-        with contextlib.suppress(ValidationError):
-            right[index] = TypeAdapter(Export).validate_python(export)
+def _right(exports: object, key: str) -> dict[int, Any]:
+    """{place in the list: this key's value} where it has no mistake of its own; None where it is not set."""
+    limit: TypeAdapter[Any] = TypeAdapter(get_type_hints(Export, include_extras=True)[key])
+    right = {}
+    for index, export in enumerate(exports if isinstance(exports, list | tuple) else ()):
+        if isinstance(export, dict):
+            with contextlib.suppress(ValidationError):
+                right[index] = limit.validate_python(export[key]) if key in export else None
     return right

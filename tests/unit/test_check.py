@@ -66,8 +66,10 @@ def test_every_mistake_is_said_and_the_exit_code_is_2(project: Path) -> None:
         "_sudoo: unknown key; did you mean '_sudo'?\n"
         "exprots: unknown key; did you mean 'exports'?\n"
         "exports[0].path: 'srv' must be absolute, without spaces or a closing slash\n"
+        "group nodes: 'node1' has no address that this machine can find; give the host ssh_hostname in the"
+        " inventory, or write clients as addresses\n"
         "\n"
-        "inventory.py: 3 mistakes. docs/settings.md explains every key.\n"
+        "inventory.py: 4 mistakes. docs/settings.md explains every key.\n"
     )
 
 
