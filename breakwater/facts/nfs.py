@@ -19,6 +19,7 @@ class ServerState:
     installed: bool
     running: bool  # the unit is active and enabled
     text: str | None  # our exports file; None: not there
+    interrupted: bool  # a run was killed before it saw the effect of the text it had written
     table: dict[tuple[str, str], frozenset[str]]  # the kernel's: (path, client) -> options
     foreign: frozenset[str]  # paths that other exports files name
     directories: dict[str, tuple[str, str, str]]  # path -> (owner:group by name, by number, mode)
@@ -29,17 +30,19 @@ class NfsServer(FactBase[ServerState | None]):
     """Package, unit, our exports file, the kernel's table and the directories, in one command."""
 
     def command(self, path: str, directories: list[str]) -> StringCommand:
-        ours = QuoteString(path)
+        ours, former = QuoteString(path), QuoteString(f"{path}.before")
+        # The bare echo ends a last line that has no newline: it would swallow the next answer.
         return StringCommand(
             ". /etc/os-release; echo system=$ID $ID_LIKE; PATH=$PATH:/usr/sbin:/sbin;",
             "command -v exportfs >/dev/null && echo installed=yes;",
             "systemctl is-active -q nfs-server && systemctl is-enabled -q nfs-server && echo running=yes;",
             "if [ -e", ours, "]; then echo file=yes;",
-            "sed s/^/text=/", ours, "2>/dev/null || echo error=", ours, "; fi;",
+            "sed s/^/text=/", ours, "2>/dev/null && echo || echo error=", ours, "; fi;",
+            "[ ! -e", former, "] || echo interrupted=yes;",
             # every other file exportfs reads: its first words are paths that are not ours alone
             "for f in /etc/exports /etc/exports.d/*.exports; do",
             '[ "$f" = ', ours, '] || [ ! -e "$f" ] ||',
-            r"""sed -n 's/^\(\/[^[:space:]]*\).*/foreign=\1/p' "$f";""",
+            r"""{ sed -n 's/^\(\/[^[:space:]]*\).*/foreign=\1/p' "$f"; echo; };""",
             "done;",
             "exportfs -s 2>/dev/null | sed s/^/export=/;",
             *_stat(directories),
@@ -53,6 +56,7 @@ class NfsServer(FactBase[ServerState | None]):
             installed="installed" in values,
             running="running" in values,
             text="".join(f"{line}\n" for line in values["text"]) if "file" in values else None,
+            interrupted="interrupted" in values,
             table=dict(filter(None, map(_export, values["export"]))),
             foreign=frozenset(values["foreign"]),
             directories=dict(map(_directory, values["directory"])),

@@ -39,8 +39,9 @@ def server(exports: list[Export], clients: list[list[str]], path: str = EXPORTS_
     if not live.running:
         commands.append(StringCommand("systemctl enable --now nfs-server"))
     # The kernel's table is compared too: a run killed after the file was moved and before
-    # exportfs left only the file right, and a hand may have changed only the table.
-    if live.text != text or not live.running or not _exported(live, text):
+    # exportfs left only the file right, and a hand may have changed only the table. What such
+    # a run was to unexport is named nowhere any more, except in the former file it left.
+    if live.text != text or live.interrupted or not live.running or not _exported(live, text):
         commands.append(_export(path, text))
     if not commands:
         host.noop(f"{len(exports)} exports as set")
@@ -111,7 +112,8 @@ def _directory(export: Export) -> StringCommand:
 def _export(path: str, text: str) -> StringCommand:
     """Move the file into place, export it, look at the kernel's table, and go back when it is not so.
 
-    exportfs has no mode that only checks a file, so the old one is kept until the effect is seen.
+    exportfs has no mode that only checks a file, so the old one is kept until the effect is seen,
+    by this run or by a later one: of two that were killed, the first kept the one that had worked.
     """
     file, new, old = QuoteString(path), QuoteString(f"{path}.new"), QuoteString(f"{path}.before")
     seen = [
@@ -121,7 +123,7 @@ def _export(path: str, text: str) -> StringCommand:
     ]  # fmt: skip
     return StringCommand(
         "mkdir -p /etc/exports.d &&",
-        "{ [ ! -e", file, "] || cp -p", file, old, "; } &&",
+        "{ [ -e", old, "] || [ ! -e", file, "] || ln -T", file, old, "; } &&",
         "printf %s", QuoteString(text), ">", new, "&& chmod 644", new, "&& mv -T", new, file, "&&",
         "if exportfs -ra && table=$(exportfs -s | tr -s '[:blank:]' ' ')", *seen,
         "; then rm -f", old,
