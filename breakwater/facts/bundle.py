@@ -22,7 +22,10 @@ class Images(FactBase[dict[str, Image] | None]):
     """Name -> digest and whether it is pinned, of the images that Kubernetes sees."""
 
     def command(self) -> StringCommand:
-        return StringCommand("ctr -n k8s.io images ls | sed s/^/image=/ &&", END)
+        # Not in a pipe: a containerd that does not answer would look like one without images.
+        return StringCommand(
+            "out=$(ctr -n k8s.io images ls) && printf '%s\\n' \"$out\" | sed s/^/image=/ &&", END
+        )
 
     def process(self, output: list[str]) -> dict[str, Image]:
         # REF TYPE DIGEST SIZE UNIT PLATFORMS LABELS; a row without a reference's colon is the header
