@@ -38,8 +38,8 @@ class Run:
         self._proofs: dict[str, Proof] = {}
         self._folder = Path(settings.state).expanduser()
         self._prove = state.inventory.get_override_data().get("prove") == "always"
-        # Two files: the proof's mark is moved away while a run may be changing things and
-        # moved back at its end, so a run that was killed leaves none and the next one proves.
+        # Two files: the proof's mark is moved away while a run may be changing things and moved
+        # back at its end; a run that did not come so far leaves it moved, and the next one proves.
         self._proved, self._moved = self._folder / "proved", self._folder / "proved.running"
         self._lock = None if "--dry" in sys.argv else lock.hold(self._folder)
 
@@ -55,6 +55,8 @@ class Run:
         """From here on hosts may be changed."""
         if self._proved.exists():
             self._proved.rename(self._moved)
+        else:
+            self._moved.unlink(missing_ok=True)
 
     def end_changes(self) -> None:
         """Everything is as set, and proven."""
