@@ -86,7 +86,7 @@ def _entries(kind: type[Any], data: dict[str, Any], key: str, folder: Path) -> l
         rows = [{k: v for k, v in row.items() if k in fields} for row in data.get(key, [])]
         each: TypeAdapter[Any] = TypeAdapter(kind)
         entries = [each.validate_python(row) for row in rows]
-    except (AttributeError, ValidationError) as error:
+    except (AttributeError, TypeError, ValidationError) as error:
         raise BundleError(f"bundle {folder}: {key} of {INDEX}: each needs {', '.join(fields)}") from error
     for entry in entries:
         file = (folder / entry.file).resolve()
