@@ -19,6 +19,7 @@ ssh_user = "debian"
 ssh_key = str(_state / "ssh" / "id_ed25519")
 ssh_known_hosts_file = str(_state / "ssh" / "known_hosts")
 ssh_strict_host_key_checking = "yes"
+ssh_connect_retries = 2
 ssh_config_file = str(_state / "ssh" / "config")
 _sudo = True
 # Emulated guests are some 20 times slower: seconds for one command.
