@@ -29,13 +29,19 @@ READY_LIMIT = 120
 def build(say: Say = print) -> Path:
     """The folder with the program `kubernetes`, kubectl included; CoreDNS is built beside it."""
     gobuild.build(COREDNS, "coredns", say=say)
-    found = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", (KUBERNETES / "go.mod").read_text())
+    major, minor = version()[1:].split(".")[:2]
+    values = {"gitVersion": version(), "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    flags = [f"-X {package}.{key}={value}" for package in packages for key, value in values.items()]
+    return gobuild.build(KUBERNETES, "kubernetes", " ".join(flags), say=say)
+
+
+def version() -> str:
+    """Of Kubernetes, such as "v1.34.4": as go.mod asks for it."""
+    found = re.search(r"k8s\.io/kubernetes (v\S+)", (KUBERNETES / "go.mod").read_text())
     if not found:
         raise Failure(f"{KUBERNETES}/go.mod: no k8s.io/kubernetes")
-    version = {"gitVersion": found[1], "gitMajor": found[2], "gitMinor": found[3], "gitTreeState": "clean"}
-    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-    flags = [f"-X {package}.{key}={value}" for package in packages for key, value in version.items()]
-    return gobuild.build(KUBERNETES, "kubernetes", " ".join(flags), say=say)
+    return found[1]
 
 
 def up(say: Say) -> None:
@@ -43,6 +49,7 @@ def up(say: Say) -> None:
     program, coredns = build(say) / "kubernetes", gobuild.build(COREDNS, "coredns", say=say) / "coredns"
     _finish_restore(say)
     write_credentials()
+    _link_kubectl(program)
     running = [name for name in NAMES if processes.pid(name)]
     commands = components.commands(program, coredns, _etcd("etcd"), folder())
     for name in SERVERS:
@@ -106,6 +113,11 @@ def kubectl(*arguments: str, timeout: float = 30, check: bool = True, input: byt
     return run(in_namespace(argv), timeout=timeout, check=check, input=input, what=what).stdout
 
 
+def programs() -> Path:
+    """A folder for PATH with kubectl in it, there once the control plane was up."""
+    return folder() / "bin"
+
+
 def write_credentials() -> None:
     """Certificates, made once, and a kubeconfig of each user, from them each time."""
     nodes = {guest.name: guest.address for guest in GUESTS if guest.name in components.POD_NETWORKS}
@@ -126,6 +138,14 @@ def folder() -> Path:
     made = paths.state() / "kubernetes"
     made.mkdir(mode=0o700, exist_ok=True)
     return made
+
+
+def _link_kubectl(program: Path) -> None:
+    programs().mkdir(exist_ok=True)
+    temporary = programs() / ".kubectl"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(program)
+    temporary.rename(programs() / "kubectl")
 
 
 def _pending() -> Path:
