@@ -1,6 +1,7 @@
 """The lab's own bundle, built for real: the programs run, the chart is one for Helm."""
 
 import hashlib
+import os
 import subprocess
 import sys
 import tarfile
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import bundle, bundle_index
+from lab import bundle, bundle_index, gobuild
 
 HELM = Path(sys.executable).parent / "helm"
 
@@ -80,3 +81,20 @@ def test_the_programs_need_no_libraries(own: Path, tmp_path: Path) -> None:
         assert content.startswith(b"\x7fELF")
         assert b"/lib64/ld-linux" not in content, f"{program} asks for a dynamic linker"
         assert b"/lib/ld-linux" not in content, f"{program} asks for a dynamic linker"
+
+
+@pytest.mark.parametrize("module", ["nfs-subdir", "pause"])
+def test_the_stand_ins_pass_their_own_tests(module: str) -> None:
+    folder = bundle.STANDIN / module
+    env = {
+        **os.environ,
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOWORK": "off",
+        "GOFLAGS": "-mod=readonly",
+    }
+    argv = [str(gobuild.toolchain(folder)), "test", "-trimpath", "./..."]
+    # -trimpath as the build has it, so that what the build compiled is not compiled again.
+    # From nothing it compiles the Kubernetes client: minutes on a busy machine.
+    ended = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=900)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
