@@ -1,0 +1,279 @@
+"""What each fact makes of a host's lines, and that its command is one that every sh takes."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+from folder_host import FolderHost
+from pyinfra.api import FactBase, FactProcessError, StringCommand
+
+from breakwater.facts.bundle import Image, Images
+from breakwater.facts.helm import HelmRelease, ReleaseState
+from breakwater.facts.nfs import ClientState, NfsClient, NfsServer, ServerState
+from breakwater.facts.preflight import HostState, Preflight
+from breakwater.facts.tagged import tagged
+
+AWKWARD = """/it's "a" $(touch executed) `touch executed`; touch executed"""
+FILE = "/etc/exports.d/breakwater.exports"
+# Every fact, with arguments that a careless quote would execute.
+FACTS: list[tuple[type[FactBase[Any]], dict[str, Any]]] = [
+    (NfsServer, {"path": AWKWARD, "directories": [AWKWARD, "/srv"]}),
+    (NfsServer, {"path": AWKWARD, "directories": []}),
+    (NfsClient, {}),
+    (Images, {}),
+    (HelmRelease, {"release": AWKWARD, "namespace": AWKWARD, "helm": ["helm", "--kubeconfig", AWKWARD]}),
+    (Preflight, {"storage": AWKWARD}),
+]
+# What each answers when all is well, cut short after any line of which it is nobody's answer.
+ANSWERS: dict[type[FactBase[Any]], str] = {
+    NfsServer: "system=debian\ninstalled=yes\nfile=yes\ntext=/srv 10.0.0.1(rw)\n\nend=",
+    NfsClient: "system=debian\ninstalled=yes\nend=",
+    Images: "image=REF TYPE DIGEST SIZE PLATFORMS LABELS\nend=",
+    HelmRelease: json.dumps({"info": {"status": "deployed"}, "version": 1}, indent=1),
+    Preflight: "system=debian\nversion=13\nuser=0\nroute=yes\nend=",
+}
+
+
+@pytest.mark.parametrize(("fact", "arguments"), FACTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_its_command_is_plain_sh_and_executes_no_value(
+    folder_host: FolderHost, fact: type[FactBase[Any]], arguments: dict[str, Any]
+) -> None:
+    command = fact().command(**arguments)
+    assert isinstance(command, StringCommand)
+    syntax = subprocess.run(["dash", "-n", "-c", command.get_raw_value()], capture_output=True, check=False)
+    assert (syntax.returncode, syntax.stderr) == (0, b"")
+    folder_host.run(command)
+    assert not list(folder_host.root.rglob("executed"))
+
+
+@pytest.mark.parametrize("fact", ANSWERS, ids=lambda fact: fact.__name__)
+def test_an_answer_that_was_cut_short_is_none(fact: type[FactBase[Any]]) -> None:
+    lines = ANSWERS[fact].splitlines()
+    fact().process(lines)
+    for count in range(len(lines)):
+        with pytest.raises(FactProcessError):
+            fact().process(lines[:count])
+
+
+@pytest.mark.parametrize("fact", ANSWERS, ids=lambda fact: fact.__name__)
+def test_what_was_not_read_is_none_and_not_nothing(fact: type[FactBase[Any]]) -> None:
+    assert fact().default() is None
+
+
+def test_tagged_splits_at_the_first_sign_and_leaves_out_what_is_no_answer() -> None:
+    lines = ["a=1", "a=x=y", "Last login: today", "", "b=", "end="]
+    assert tagged("Fact", lines) == {"a": ["1", "x=y"], "b": [""]}
+
+
+class TestNfsServer:
+    def read(self, host: FolderHost, directories: list[str] | None = None) -> ServerState:
+        state = host.fact(NfsServer, path=FILE, directories=directories or [])
+        assert isinstance(state, ServerState)
+        return state
+
+    def test_fresh_host(self, folder_host: FolderHost) -> None:
+        (folder_host.programs / "exportfs").unlink()
+        assert self.read(folder_host, ["/nowhere"]) == ServerState(
+            system=("debian",),
+            installed=False,
+            running=False,
+            text=None,
+            interrupted=False,
+            table={},
+            foreign=frozenset(),
+            directories={},
+            errors=(),
+        )
+
+    def test_host_that_serves(self, folder_host: FolderHost) -> None:
+        root = folder_host.root
+        text = "# ours\n\n/srv/a 10.0.0.21(rw,sync) fd00::21(rw)\n  indented\\t\n"
+        (root / f".{FILE}").write_text(text)
+        (root / f".{FILE}.before").touch()
+        (root / "etc/exports").write_text("# /not\n/home *(ro)\n\n   \n/opt *(ro)")  # no last newline
+        (root / "etc/exports.d/other.exports").write_text("/var *(ro)")
+        (root / "etc/exports.d/not-read.txt").write_text("/boot *(ro)\n")
+        (root / "unit").touch()
+        (root / "a b").mkdir(mode=0o750)
+        (root / "table").write_text(
+            "/srv/a  10.0.0.21(sync,wdelay,rw)\n/srv/a  fd00::21(rw,hide)\n/home  *(ro)\nnonsense\n"
+        )
+        owner = (root / "a b").stat()
+        state = self.read(folder_host, [f"{root}/a b", "/nowhere"])
+        assert state == ServerState(
+            system=("debian",),
+            installed=True,
+            running=True,
+            text=text,
+            interrupted=True,
+            table={
+                ("/srv/a", "10.0.0.21"): frozenset({"sync", "wdelay", "rw"}),
+                ("/srv/a", "fd00::21"): frozenset({"rw", "hide"}),
+                ("/home", "*"): frozenset({"ro"}),
+            },
+            foreign=frozenset({"/home", "/opt", "/var"}),
+            directories=state.directories,
+            errors=(),
+        )
+        [(path, (_, numbers, mode))] = state.directories.items()
+        assert (path, numbers, mode) == (f"{root}/a b", f"{owner.st_uid}:{owner.st_gid}", "750")
+
+    def test_unit_that_is_active_and_not_enabled(self, folder_host: FolderHost) -> None:
+        folder_host.program("systemctl", '[ "$1" = is-active ]')
+        assert not self.read(folder_host).running
+
+    @pytest.mark.parametrize("text", ["", "\n", "/srv 10.0.0.1(rw)", "end=\n", "error=x\nforeign=/y\n"])
+    def test_file_whatever_is_in_it(self, folder_host: FolderHost, text: str) -> None:
+        (folder_host.root / f".{FILE}").write_text(text)
+        state = self.read(folder_host)
+        assert state.text == (text if text.endswith("\n") or not text else f"{text}\n")
+        assert (state.errors, state.foreign) == ((), frozenset())
+
+    def test_file_that_cannot_be_read(self, folder_host: FolderHost) -> None:
+        (folder_host.root / f".{FILE}").mkdir()  # root reads everything but this
+        assert self.read(folder_host).errors == (f"{folder_host.root}{FILE}",)
+
+    def test_name_of_ubuntu_and_of_its_ancestor(self, folder_host: FolderHost) -> None:
+        (folder_host.root / "etc/os-release").write_text('ID=ubuntu\nID_LIKE="debian other"\n')
+        assert self.read(folder_host).system == ("ubuntu", "debian", "other")
+
+    def test_host_without_a_name(self, folder_host: FolderHost) -> None:
+        (folder_host.root / "etc/os-release").write_text("")
+        assert self.read(folder_host).system == ()
+
+
+class TestNfsClient:
+    def test_read(self, folder_host: FolderHost) -> None:
+        state = folder_host.fact(NfsClient)
+        assert state.system == ("debian",)
+
+    @pytest.mark.parametrize("installed", [True, False])
+    def test_process(self, installed: bool) -> None:
+        lines = ["system=rocky rhel", *["installed=yes"] * installed, "end="]
+        assert NfsClient().process(lines) == ClientState(("rocky", "rhel"), installed)
+
+
+class TestPreflight:
+    def test_read(self, folder_host: FolderHost) -> None:
+        folder_host.program("modprobe", '[ "$3" = nfs ]')
+        folder_host.program("id", "echo 0")
+        folder_host.program("ip", '[ "$3" = 10.0.0.20 ]')
+        assert folder_host.fact(Preflight, storage="10.0.0.20") == HostState(
+            ("debian",), "13", 0, frozenset({"nfs"}), containerd=False, route=True
+        )
+        folder_host.program("id", "echo 1000")
+        state = folder_host.fact(Preflight, storage="10.9.9.9")
+        assert (state.user, state.route) == (1000, False)
+
+    def test_containerd(self) -> None:
+        assert Preflight().process(["containerd=yes", "end="]).containerd
+
+    def test_whoever_does_not_say_who_he_is_is_not_root(self) -> None:
+        assert Preflight().process(["user=", "end="]).user == -1
+
+
+class TestImages:
+    DIGEST = "sha256:" + "a" * 64
+    ROWS = [
+        "REF                        TYPE                                DIGEST SIZE PLATFORMS LABELS",
+        f"registry.k8s.io/pause:3.10 application/vnd.oci.image.index.v1+json {DIGEST} 312.0 KiB "
+        "linux/amd64,linux/arm64 io.cri-containerd.image=managed,io.cri-containerd.pinned=pinned",
+        f"docker.io/library/b:1 application/vnd.oci.image.manifest.v1+json {DIGEST} 1.2 MiB linux/amd64 -",
+        f"localhost:5000/c@{DIGEST} application/vnd.oci.image.manifest.v1+json {DIGEST} 1.2 MiB linux/amd64 "
+        "io.cri-containerd.pinned=other",
+    ]
+
+    def ctr(self, host: FolderHost, script: str) -> object:
+        host.program("ctr", script)
+        return host.fact(Images)
+
+    def test_read(self, folder_host: FolderHost) -> None:
+        rows = "\n".join(self.ROWS)
+        assert self.ctr(folder_host, f"cat <<'E'\n{rows}\nE\n") == {
+            "registry.k8s.io/pause:3.10": Image(self.DIGEST, pinned=True),
+            "docker.io/library/b:1": Image(self.DIGEST, pinned=False),
+            f"localhost:5000/c@{self.DIGEST}": Image(self.DIGEST, pinned=False),
+        }
+
+    def test_none_there(self, folder_host: FolderHost) -> None:
+        assert self.ctr(folder_host, f"echo '{self.ROWS[0]}'") == {}
+
+    def test_containerd_that_does_not_answer_is_not_one_without_images(self, folder_host: FolderHost) -> None:
+        assert self.ctr(folder_host, "echo 'ctr: failed to dial' >&2; exit 1") is None
+
+
+class TestHelmRelease:
+    ANSWER = {
+        "name": "nfs-client",
+        "version": 7,
+        "config": {"nfs": {"path": "/srv/{a}"}},
+        "info": {
+            "status": "deployed",
+            "description": "breakwater: mark",
+            "resources": {
+                "v1/Deployment": [
+                    {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 2}, "status": {}},
+                    {
+                        "kind": "Deployment",
+                        "metadata": {"name": "b"},
+                        "spec": {},
+                        "status": {"readyReplicas": 1},
+                    },
+                    {"kind": "Deployment", "metadata": {"name": "off"}, "spec": {"replicas": 0}},
+                ],
+                "v1/StatefulSet": [
+                    {
+                        "kind": "StatefulSet",
+                        "metadata": {"name": "c"},
+                        "spec": {"replicas": 3},
+                        "status": {"readyReplicas": 1},
+                    },
+                ],
+                "v1/ServiceAccount": [{"kind": "ServiceAccount", "metadata": {"name": "d"}}],
+            },
+        },
+    }
+
+    def helm(self, host: FolderHost, script: str) -> object:
+        host.program("helm", script)
+        return host.fact(
+            HelmRelease, release="nfs-client", namespace="ns", helm=["helm", "--kubeconfig", "/k"]
+        )
+
+    def test_read(self, folder_host: FolderHost) -> None:
+        # Backslashes and percent signs must survive the shell; a warning may come first.
+        answer = {**self.ANSWER, "notes": "100% \\n done"}
+        script = (
+            f'echo "$@" > "$HOST/asked"; echo WARNING: careful >&2\ncat <<\'E\'\n{json.dumps(answer)}\nE\n'
+        )
+        assert self.helm(folder_host, script) == ReleaseState(
+            status="deployed",
+            revision=7,
+            description="breakwater: mark",
+            values={"nfs": {"path": "/srv/{a}"}},
+            waiting=("a: 0 of 2 ready", "c: 1 of 3 ready"),
+        )
+        assert (folder_host.root / "asked").read_text() == (
+            "--kubeconfig /k status nfs-client --namespace ns --show-resources --output json\n"
+        )
+
+    def test_absent(self, folder_host: FolderHost) -> None:
+        assert self.helm(folder_host, "echo 'Error: release: not found' >&2; exit 1") == ReleaseState()
+
+    def test_silent_cluster_is_not_one_without_the_release(self, folder_host: FolderHost) -> None:
+        said = "Error: Kubernetes cluster unreachable"
+        assert self.helm(folder_host, f"echo '{said}' >&2; exit 1") is None
+        command = HelmRelease().command(release="nfs-client", namespace="ns", helm=["helm"])
+        assert folder_host.run(command).stderr == f"{said}\n"
+
+    @pytest.mark.parametrize(
+        "answer", ["", "Error", "{}", '{"info": 3}', '{"info": {"status": "deployed"}}', "{} {}"]
+    )
+    def test_answer_of_another_kind(self, answer: str) -> None:
+        with pytest.raises(FactProcessError):
+            HelmRelease().process(answer.splitlines())
+
+    def test_release_without_values_or_resources(self) -> None:
+        answer = {"info": {"status": "failed", "resources": None}, "version": 1, "config": None}
+        assert HelmRelease().process([json.dumps(answer)]) == ReleaseState("failed", 1)

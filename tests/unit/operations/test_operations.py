@@ -1,0 +1,120 @@
+"""Every case file: arguments and the host's raw answers in; the exact commands, refusal or noop out.
+
+A case stands in a folder named MODULE.OPERATION and is named for the behaviour it shows:
+
+    args       the operation's arguments, as YAML
+    facts      the lines that each fact's command prints, null when it failed
+    asked      arguments that a fact must have been asked with (optional)
+    bastion    functions of the bastion's that are refused, with the reason (optional)
+    commands   what is run, in order: a shell command (HELM is this environment's), {run, stdin},
+               {upload, to}, {call, with}, or {exports: TEXT}, which is the command that
+               nfs.server/fresh_host.yaml has in full
+    refusal    the reason with which it ends; nothing is run after it
+    noop       what is said when there is nothing to do
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pyinfra.api import FactBase, FactProcessError, FileUploadCommand, FunctionCommand
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.context import ctx_host, ctx_state
+from pyinfra_testing.util import FakeHost, FakeState, coerce_operation_arguments, get_command_string
+
+from breakwater import cluster
+from breakwater.commands import Refusal, refuse
+from breakwater.operations.nfs import EXPORTS_FILE, _export
+
+CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
+REFUSAL = re.compile(r"printf '%s\\n' .* >&2; exit 1", re.DOTALL)
+HELM = str(Path(sys.executable).with_name("helm"))
+
+
+class CaseHost(FakeHost):  # type: ignore[misc]
+    """pyinfra's fake host, with raw answers that go through each fact's own command and process."""
+
+    def __init__(self, state: Any, answers: dict[str, str | None]) -> None:
+        super().__init__(state, "host", {}, {})
+        self.answers = answers
+        self.asked: dict[str, dict[str, Any]] = {}
+
+    def get_fact(self, fact: type[FactBase[Any]], *args: Any, **kwargs: Any) -> Any:
+        """What pyinfra's host does: a failed command and an answer cut short give the fact's default."""
+        assert not args, "name a fact's arguments"
+        fact().command(**kwargs)
+        self.asked[fact.__name__] = kwargs
+        answer = self.answers[fact.__name__]
+        if answer is None:
+            return fact.default()
+        try:
+            return fact().process(answer.splitlines())
+        except FactProcessError:
+            return fact.default()
+
+
+def played(commands: Iterable[PyinfraCommand], calls: list[Any]) -> list[Any]:
+    """The commands in the form of a case; functions are called when reached, as pyinfra does."""
+    shown: list[Any] = []
+    for command in commands:
+        if isinstance(command, FunctionCommand):
+            command.function(*command.args, **command.kwargs)
+            shown.append(calls.pop())
+        elif isinstance(command, FileUploadCommand):
+            shown.append({"upload": str(command.src), "to": command.dest})
+        else:
+            text = get_command_string(command).replace(HELM, "HELM")
+            stdin = command.connector_arguments.get("_stdin")
+            shown.append({"run": text, "stdin": stdin} if stdin else text)
+            if REFUSAL.fullmatch(text):
+                break  # it fails, and pyinfra asks for no further command
+    return shown
+
+
+def wanted(case: dict[str, Any]) -> list[Any]:
+    """The commands of a case, written out."""
+    commands = [
+        get_command_string(_export(EXPORTS_FILE, item["exports"])) if set(item) == {"exports"} else item
+        for item in case.get("commands", [])
+    ]
+    return [*commands, get_command_string(refuse(case["refusal"]))] if "refusal" in case else commands
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = yaml.safe_load(path.read_text())
+    assert {"commands", "refusal", "noop"} & set(case), "a case says what comes out"
+    module, _, name = path.parent.name.partition(".")
+    operation = getattr(importlib.import_module(f"breakwater.operations.{module}"), name)
+    calls: list[Any] = []
+    refused = case.get("bastion", {})
+
+    def recorder(name: str) -> Callable[..., None]:
+        def call(access: object, *args: object) -> None:
+            calls.append({"call": name, "with": list(args)})
+            if name in refused:
+                raise Refusal(refused[name])
+
+        return call
+
+    for function in ("wait_for_release", "remove_pending_revision", "check"):
+        monkeypatch.setattr(cluster, function, recorder(function))
+    state = FakeState()
+    host = CaseHost(state, case.get("facts", {}))
+    _, kwargs = coerce_operation_arguments(operation, [], case.get("args", {}))
+    with ctx_state.use(state), ctx_host.use(host):
+        shown = played(operation._inner(**kwargs), calls)
+
+    assert shown == wanted(case)
+    assert host.noop_description == case.get("noop")
+    for fact, arguments in case.get("asked", {}).items():
+        assert host.asked[fact] == yaml.safe_load(yaml.safe_dump(arguments).replace("HELM", HELM))
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) > 40
