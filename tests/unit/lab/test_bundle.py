@@ -97,6 +97,17 @@ def test_an_archive_is_an_oci_layout_whose_digests_hold(tmp_path: Path) -> None:
     assert oci.read_image(archive) == (PAUSE, digest)
 
 
+def test_an_archive_named_as_skopeo_does_is_read_the_same(tmp_path: Path) -> None:
+    digest = oci.write_image(tmp_path / "ours.tar", PAUSE, [], ["/pause"], "amd64")
+    with tarfile.open(tmp_path / "ours.tar") as opened:
+        files = {m.name: opened.extractfile(m).read() for m in opened if m.isfile()}  # type: ignore[union-attr]
+    index = json.loads(files["index.json"])
+    index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": PAUSE}
+    files["index.json"] = json.dumps(index).encode()
+    (tmp_path / "skopeo.tar").write_bytes(oci.tar([Entry(path, blob) for path, blob in files.items()]))
+    assert oci.read_image(tmp_path / "skopeo.tar") == (PAUSE, digest)
+
+
 def test_an_archive_is_never_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "theirs.tar").write_bytes(b"theirs")
     (tmp_path / "image.tar").symlink_to(tmp_path / "theirs.tar")
