@@ -32,9 +32,10 @@ def api(access: ClusterAccess) -> Generator[client.ApiClient, None, None]:
     """A client of the cluster, closed afterwards; its failures become Refusals with a next step."""
     try:
         opened = config.new_client_from_config(access.kubeconfig, access.context or None)
-    except (config.ConfigException, OSError) as error:
+    # Of a damaged file the loader raises whatever it stumbles over: YAML errors, TypeError, KeyError.
+    except Exception as error:
         raise Refusal(
-            f"kubeconfig: {access.kubeconfig} cannot be used: {error};"
+            f"kubeconfig: {access.kubeconfig} cannot be used: {_one_line(error)};"
             " copy the cluster's admin kubeconfig there"
         ) from error
     # A connection that fails is tried again by whoever waits, not silently three times in here.
@@ -176,3 +177,7 @@ def _is_ready(node: client.V1Node) -> bool:
 
 def _message(error: client.ApiException) -> str:
     return " ".join(str(error.body or "").split())[:300]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__} {error}".split())[:300]
