@@ -1,0 +1,178 @@
+"""A Kubernetes API with what a run asks for: objects in memory, ready as soon as they are made."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+Object = dict[str, Any]
+
+
+class FakeCluster:
+    """Objects by the path of their collection, and what a test wants to be wrong."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, list[Object]] = {}
+        self.refused: dict[str, tuple[int, str]] = {}  # part of "METHOD PATH" -> status, message
+        self.statuses: dict[str, Object] = {
+            "persistentvolumeclaims": {"phase": "Bound"},
+            "pods": {"phase": "Succeeded"},
+        }
+        self.log = "the pod's own words\n"
+        self.asked: list[str] = []
+        self.server = ""
+        self.made = 0
+
+    def add(self, collection: str, item: Object) -> None:
+        """Put an object into a collection such as /api/v1/nodes, with the status that its kind gets."""
+        self.made += 1
+        metadata = item.setdefault("metadata", {})
+        metadata.setdefault("name", f"{metadata.get('generateName', 'x-')}{self.made}")
+        if "/namespaces/" in collection:
+            metadata["namespace"] = collection.split("/namespaces/")[1].split("/")[0]
+        item.setdefault("status", self.statuses.get(collection.rpartition("/")[2], {}))
+        self.objects.setdefault(collection, []).append(item)
+
+    def add_node(self, name: str, ready: str = "True", unschedulable: bool = False) -> None:
+        """A node."""
+        conditions = [{"type": "Ready", "status": ready}]
+        self.add(
+            "/api/v1/nodes",
+            {
+                "metadata": {"name": name},
+                "spec": {"unschedulable": unschedulable},
+                "status": {"conditions": conditions},
+            },
+        )
+
+    def found(self, collection: str, query: dict[str, list[str]]) -> list[Object]:
+        """The objects of a collection that a label or field selector names."""
+        items = self.objects.get(collection, [])
+        for part in query.get("labelSelector", [""])[0].split(","):
+            key, _, value = part.partition("=")
+            if key:
+                items = [
+                    i for i in items if key in _labels(i) and (not value or _labels(i)[key] == value)
+                ]  # fmt: skip
+        for part in query.get("fieldSelector", [""])[0].split(","):
+            key, _, value = part.partition("=")
+            items = [i for i in items if not key or _field(i, key) == value]
+        return items
+
+    def kubeconfig(self, path: Path) -> Path:
+        """A file that leads here."""
+        cluster = {"name": "fake", "cluster": {"server": self.server}}
+        context = {"name": "fake", "context": {"cluster": "fake", "user": "me"}}
+        user = {"name": "me", "user": {"token": "t"}}
+        path.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "clusters": [cluster],
+                    "contexts": [context],
+                    "users": [user],
+                    "current-context": "fake",
+                }
+            )
+        )
+        return path
+
+
+@contextmanager
+def serving() -> Iterator[FakeCluster]:
+    """A fake cluster that answers until the end."""
+    cluster = FakeCluster()
+
+    class Handler(_Handler):
+        fake = cluster
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    cluster.server = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01))
+    thread.start()
+    try:
+        yield cluster
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    fake: ClassVar[FakeCluster]
+
+    def do_GET(self) -> None:
+        path, query = self._begin()
+        collection, _, name = path.rpartition("/")
+        if path.endswith("/log"):
+            self._text(200, self.fake.log)
+        elif named := [i for i in self.fake.objects.get(collection, []) if i["metadata"]["name"] == name]:
+            self._send(200, named[0])
+        elif "/secrets/" in path or "/persistentvolumeclaims/" in path:
+            self._send(404, {"kind": "Status", "message": f"{name} not found"})
+        else:
+            self._send(200, {"items": self.fake.found(path, query)})
+
+    def do_POST(self) -> None:
+        path, _ = self._begin()
+        item = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.fake.add(path, item)
+        self._send(201, item)
+
+    def do_DELETE(self) -> None:
+        path, query = self._begin()
+        collection, _, name = path.rpartition("/")
+        if collection in self.fake.objects:
+            gone = [i for i in self.fake.objects[collection] if i["metadata"]["name"] == name]
+        else:
+            collection, gone = path, self.fake.found(path, query)
+        left = [i for i in self.fake.objects.get(collection, []) if i not in gone]
+        self.fake.objects[collection] = left
+        self._send(200, {"kind": "Status", "status": "Success"})
+
+    def _begin(self) -> tuple[str, dict[str, list[str]]]:
+        url = urlsplit(self.path)
+        asked = f"{self.command} {url.path}"
+        self.fake.asked.append(asked)
+        for part, (status, message) in self.fake.refused.items():
+            if part in asked:
+                self._send(status, {"kind": "Status", "message": message})
+                raise ConnectionAbortedError
+        return url.path, parse_qs(url.query)
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionAbortedError:
+            self.close_connection = True
+
+    def _send(self, status: int, item: Object) -> None:
+        self._text(status, json.dumps(item), "application/json")
+
+    def _text(self, status: int, text: str, kind: str = "text/plain") -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def _labels(item: Object) -> dict[str, str]:
+    labels: dict[str, str] = item["metadata"].get("labels") or {}
+    return labels
+
+
+def _field(item: Object, key: str) -> object:
+    value: Any = item
+    for part in key.split("."):
+        value = value.get(part, {})
+    return value
