@@ -15,10 +15,15 @@ def hold(folder: Path) -> IO[str]:
 
     + folder: breakwater's state on the bastion; made, 0700, when missing
 
-    Raises Refusal with who holds it, since when.
+    Raises Refusal with who holds it, since when, or why there can be no lock.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = (folder / "lock").open("a+")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (folder / "lock").open("a+")
+    except OSError as error:
+        raise Refusal(
+            f"state: {folder} cannot be used: {error.strerror}; name a folder that you can write to"
+        ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
