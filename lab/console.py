@@ -6,7 +6,9 @@ from pathlib import Path
 from lab import paths
 from lab.processes import last_lines
 
-PANIC = re.compile(r"Kernel panic|Oops: |BUG: (?!kernel NULL pointer hint)|double fault|Out of memory and no killable")
+PANIC = re.compile(
+    r"Kernel panic|Oops: |BUG: (?!kernel NULL pointer hint)|double fault|Out of memory and no killable"
+)
 
 
 def log(name: str) -> Path:

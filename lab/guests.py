@@ -64,7 +64,9 @@ def ssh(
     except Failure as failure:
         panic = console.panic(guest.name)
         if panic:
-            raise Failure(f"{guest.name}: its kernel panicked, so nothing it is asked is answered:{panic}") from None
+            raise Failure(
+                f"{guest.name}: its kernel panicked, so nothing it is asked is answered:{panic}"
+            ) from None
         raise failure
 
 

@@ -88,7 +88,7 @@ class Image:
 
 def key() -> str:
     """A short name for everything that goes into the image."""
-    return paths.content_hash([Path(__file__), sources(), RESOLVER, hosts()])
+    return paths.content_hash([repr((SUITE, SIZE, PACKAGES, MASKED, FILES, _hooks(""))), sources()])
 
 
 def build(say: Callable[[str], None]) -> Image:
@@ -97,64 +97,73 @@ def build(say: Callable[[str], None]) -> Image:
     + say: told what it is doing now
     """
     folder = paths.cached("image", key(), lambda work: _build(work, say))
+    return of(folder)
+
+
+def of(folder: Path) -> Image:
+    """The image in a folder of the cache."""
     return Image(folder / "disk.raw", folder / "vmlinuz", folder / "initrd.img")
 
 
 def sources() -> str:
     """The guests' apt sources: Debian 13 from the mirror that this machine itself uses for Debian."""
-    mirror, security = _mirror()
-    text = f"deb {mirror} {SUITE} main\ndeb {mirror} {SUITE}-updates main\n"
+    main, security = mirror()
+    text = f"deb {main} {SUITE} main\ndeb {main} {SUITE}-updates main\n"
     return text + (f"deb {security} {SUITE}-security main\n" if security else "")
 
 
-def _mirror() -> tuple[str, str | None]:
+def mirror() -> tuple[str, str | None]:
+    """The Debian archive that this machine uses, and its security archive if one is named."""
     found = set()
-    files = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.*")]
-    for file in files:
+    for file in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.*")]:
         if file.is_file():
             text = re.sub(r"#.*", "", file.read_text(errors="replace"))
-            found |= set(re.findall(r"https?://[^\s]+", text))
-    plain = sorted(u.rstrip("/") for u in found)
-    mirrors = [u for u in plain if u.endswith("/debian")]
-    security = [u for u in plain if u.endswith("/debian-security")]
-    if not mirrors:
+            found |= {address.rstrip("/") for address in re.findall(r"https?://[^\s]+", text)}
+    main = sorted(address for address in found if address.endswith("/debian"))
+    security = sorted(address for address in found if address.endswith("/debian-security"))
+    if not main:
         raise Failure(
             "image: this machine's apt sources name no Debian mirror (an address that ends in /debian);"
             " add one to /etc/apt/sources.list.d, the guests use the same"
         )
-    return mirrors[0], security[0] if security else None
+    return main[0], security[0] if security else None
 
 
 def _build(work: Path, say: Callable[[str], None]) -> None:
-    root = work / "root"
-    overlay = work / "overlay"
+    root, overlay, lists = work / "root", work / "overlay", work / "sources.list"
     _write_overlay(overlay)
-    say(f"mmdebstrap: Debian 13 and {len(PACKAGES)} packages, about 75 s")
-    hooks = [
-        # Before linux-image and the rest are unpacked, so that they obey these files.
-        f"--essential-hook=cp -rT --no-preserve=ownership {overlay} $1",
-        "--customize-hook=chroot $1 useradd -m -s /bin/bash -G sudo debian",
-        "--customize-hook=sed -i s/yes/no/ $1/etc/initramfs-tools/update-initramfs.conf",
-        "--customize-hook=chroot $1 systemctl enable systemd-networkd systemd-network-generator ssh",
-        f"--customize-hook=chroot $1 systemctl mask {' '.join(MASKED)}",
-        # The lab makes each guest's host key; nftables must not start with an empty ruleset service.
-        "--customize-hook=rm -f $1/etc/ssh/ssh_host_* $1/etc/hostname",
-        f"--customize-hook=echo nameserver {RESOLVER} > $1/etc/resolv.conf",
-        # containerd's CNI plugins where the kubelet's configuration expects them.
-        "--customize-hook=mkdir -p $1/opt/cni && ln -sfn /usr/lib/cni $1/opt/cni/bin",
-    ]
-    arguments = ["--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}", "--skip=cleanup/apt/lists"]
-    lists = work / "sources.list"
     lists.write_text(sources())
-    command = ["mmdebstrap", *arguments, *hooks, SUITE, str(root), str(lists)]
+    say(f"mmdebstrap: Debian 13 and {len(PACKAGES)} packages, about 75 s")
+    arguments = ["--mode=root", "--variant=minbase", "--skip=cleanup/apt/lists"]
+    arguments += [f"--include={','.join(PACKAGES)}", *_hooks(overlay), SUITE, str(root), str(lists)]
+    # It must not work on in a folder that the next build removes, if this process is killed.
+    command = ["setpriv", "--pdeathsig", "TERM", "mmdebstrap", *arguments]
     run(command, timeout=900, what="image: mmdebstrap")
     say("mkfs.ext4")
     shutil.copy(next((root / "boot").glob("vmlinuz-*")), work / "vmlinuz")
     shutil.copy(next((root / "boot").glob("initrd.img-*")), work / "initrd.img")
-    run(["truncate", "-s", SIZE, work / "disk.raw"], timeout=10)
-    run(["mkfs.ext4", "-q", "-F", "-L", "root", "-d", root, work / "disk.raw"], timeout=300, what="image: mkfs.ext4")
+    disk = work / "disk.raw"
+    run(["truncate", "-s", SIZE, disk], timeout=10)
+    run(["mkfs.ext4", "-q", "-F", "-L", "root", "-d", root, disk], timeout=300, what="image: mkfs.ext4")
     for leftover in (root, overlay):
         shutil.rmtree(leftover)
+
+
+def _hooks(overlay: Path | str) -> list[str]:
+    commands = [
+        "chroot $1 useradd -m -s /bin/bash -G sudo debian",
+        "sed -i s/yes/no/ $1/etc/initramfs-tools/update-initramfs.conf",
+        "chroot $1 systemctl enable systemd-networkd systemd-network-generator ssh",
+        f"chroot $1 systemctl mask {' '.join(MASKED)}",
+        # The lab makes each guest's host key, and its name is a kernel argument.
+        "rm -f $1/etc/ssh/ssh_host_* $1/etc/hostname",
+        f"echo nameserver {RESOLVER} > $1/etc/resolv.conf",
+        # containerd's CNI plugins where a kubeadm node has them.
+        "mkdir -p $1/opt/cni && ln -sfn /usr/lib/cni $1/opt/cni/bin",
+    ]
+    # Before linux-image and the rest are unpacked, so that they obey these files.
+    first = f"--essential-hook=cp -rT --no-preserve=ownership {overlay} $1"
+    return [first, *(f"--customize-hook={command}" for command in commands)]
 
 
 def _write_overlay(overlay: Path) -> None:

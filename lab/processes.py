@@ -58,9 +58,13 @@ def run(
         )
     except subprocess.TimeoutExpired as ended:
         seen = (ended.stdout or b"") + (ended.stderr or b"")
-        raise Failure(f"{what}: no end within {timeout:g} s{last_lines(seen.decode(errors='replace'))}") from None
+        raise Failure(
+            f"{what}: no end within {timeout:g} s{last_lines(seen.decode(errors='replace'))}"
+        ) from None
     except FileNotFoundError:
-        raise Failure(f"{what}: {argv[0]} is not installed; `python -m lab up` installs what it needs") from None
+        raise Failure(
+            f"{what}: {argv[0]} is not installed; `python -m lab up` installs what it needs"
+        ) from None
     text = [stream.decode(errors="replace") for stream in (done.stdout, done.stderr)]
     if check and done.returncode:
         raise Failure(f"{what}: ended with {done.returncode}{last_lines(text[0] + text[1])}")
@@ -73,7 +77,9 @@ def last_lines(text: str, count: int = 15) -> str:
     return "".join(f"\n    {line}" for line in lines)
 
 
-def start(name: str, argv: Sequence[str], *, namespace: bool = True, env: dict[str, str] | None = None) -> int:
+def start(
+    name: str, argv: Sequence[str], *, namespace: bool = True, env: dict[str, str] | None = None
+) -> int:
     """Start a daemon in its own session, output to logs/NAME.log; nothing when it runs already.
 
     + name: its name in the lab, such as "etcd" or "guest-node1"

@@ -172,9 +172,7 @@ def monitor(guest: Guest, words: str, *, timeout: float = 30) -> str:
             connection.connect(str(folder(guest) / "monitor"))
             stream = connection.makefile("rw")
             _ask(stream, {"execute": "qmp_capabilities"})
-            answer = _ask(
-                stream, {"execute": "human-monitor-command", "arguments": {"command-line": words}}
-            )
+            answer = _ask(stream, {"execute": "human-monitor-command", "arguments": {"command-line": words}})
     except (OSError, ValueError) as error:
         raise Failure(
             f"{guest.name}: its QEMU did not do {words!r} within {timeout:g} s ({error}){processes.log_end(daemon(guest))}"
@@ -182,6 +180,19 @@ def monitor(guest: Guest, words: str, *, timeout: float = 30) -> str:
     if "Error" in answer:
         raise Failure(f"{guest.name}: {words}: {answer.strip()}")
     return answer
+
+
+def wait_for_monitor(guest: Guest, *, timeout: float = 60) -> None:
+    """Wait until QEMU itself answers: it does when it has loaded its snapshot."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            monitor(guest, "info status", timeout=timeout)
+            return
+        except Failure:
+            if not running(guest) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def _ask(stream, question: dict) -> str:  # type: ignore[no-untyped-def, type-arg]
@@ -216,7 +227,9 @@ def wait(guest: Guest, *, timeout: float, say: Callable[[str], None]) -> float:
         if not running(guest):
             raise Failure(f"{guest.name}: its QEMU ended{processes.log_end(daemon(guest))}")
         if waited > timeout:
-            raise Failure(f"{guest.name}: no answer to ssh in {timeout:g} s ({reason}){console.end(guest.name)}")
+            raise Failure(
+                f"{guest.name}: no answer to ssh in {timeout:g} s ({reason}){console.end(guest.name)}"
+            )
         time.sleep(1)
 
 

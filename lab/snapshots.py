@@ -1,0 +1,131 @@
+"""Going back: all guests, the cluster's data and the bastion's state, saved and brought back together."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import control_plane, keys, nodes, paths, qemu
+from lab.guests import GUESTS, Guest
+from lab.image import Image
+from lab.processes import Failure
+
+Say = Callable[[str], None]
+NODES = [g.name for g in GUESTS if g.name.startswith("node")]
+# Seconds until all nodes have to be Ready again; DESIGN wants 60.
+READY_LIMIT = 180
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A snapshot that is whole.
+
+    + key: content hash of what made the lab it was taken of
+    + accelerator: guests go on only under the one they were saved under
+    + taken: seconds since 1970
+    """
+
+    name: str
+    key: str
+    accelerator: str
+    taken: float
+
+
+def folder() -> Path:
+    """One folder a snapshot: the cluster's data, the bastion's state, and the mark that it is whole."""
+    made = paths.state() / "snapshots"
+    made.mkdir(exist_ok=True)
+    return made
+
+
+def saved() -> list[Saved]:
+    """Every snapshot that is whole, oldest first."""
+    found = [Saved(**json.loads(file.read_text())) for file in folder().glob("*/whole.json")]
+    return sorted(found, key=lambda s: s.taken)
+
+
+def find(name: str) -> Saved:
+    """The snapshot of that name."""
+    for one in saved():
+        if one.name == name:
+            return one
+    names = ", ".join(s.name for s in saved()) or "none yet"
+    raise Failure(f"no snapshot is called {name!r}; there are: {names}")
+
+
+def forget_all() -> None:
+    """Forget every snapshot; those in the disks go with the disks."""
+    shutil.rmtree(folder())
+
+
+def save(name: str, key: str, accelerator: str, say: Say) -> None:
+    """Save all of the lab under a name, over one of that name. The guests stand still for some seconds."""
+    target = folder() / name
+    # Without its mark it is not trusted any more; the mark comes back when everything is new.
+    (target / "whole.json").unlink(missing_ok=True)
+    shutil.rmtree(target, ignore_errors=True)
+    # A shared connection in a snapshot would be one that nobody holds the other end of.
+    keys.close_connections()
+    try:
+        say("the guests stand still")
+        _each(lambda guest: qemu.monitor(guest, "stop"))
+        say("the cluster's data")
+        control_plane.save(target / "cluster")
+        bastion = paths.state() / "bastion"
+        bastion.mkdir(mode=0o700, exist_ok=True)
+        shutil.copytree(bastion, target / "bastion", symlinks=True)
+        say("the guests' memory and disks")
+        _each(lambda guest: qemu.monitor(guest, f"savevm {name}", timeout=120))
+    finally:
+        _each(lambda guest: qemu.monitor(guest, "cont"))
+    say("the guests' clocks")
+    _each(qemu.set_clock)
+    mark = {"name": name, "key": key, "accelerator": accelerator, "taken": time.time()}
+    (target / "whole.new").write_text(json.dumps(mark))
+    (target / "whole.new").rename(target / "whole.json")
+
+
+def reset(name: str, image: Image, say: Say) -> None:
+    """Bring all of the lab back to a snapshot, whatever runs or does not run now; done when all nodes are Ready."""
+    snapshot = find(name)
+    control_plane.down()
+    keys.close_connections()
+    say("the guests' memory and disks")
+    _each(lambda guest: _rewind(guest, snapshot, image))
+    say("the bastion's state")
+    bastion, new = paths.state() / "bastion", paths.state() / "bastion.new"
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(folder() / name / "bastion", new, symlinks=True)
+    shutil.rmtree(bastion, ignore_errors=True)
+    new.rename(bastion)
+    # The control plane first: guests that go on find it where it was.
+    control_plane.restore(folder() / name / "cluster", say)
+    say("the guests go on; their clocks")
+    _each(lambda guest: qemu.monitor(guest, "cont"))
+    _each(qemu.set_clock)
+    say(f"until {' and '.join(NODES)} are Ready")
+    nodes.wait_ready(NODES, READY_LIMIT, say)
+
+
+def _rewind(guest: Guest, snapshot: Saved, image: Image) -> None:
+    """Paused, at the snapshot: in its QEMU when that answers, else in a new one."""
+    if qemu.running(guest):
+        try:
+            qemu.monitor(guest, "stop")
+            qemu.monitor(guest, f"loadvm {snapshot.name}", timeout=120)
+            return
+        except Failure:
+            qemu.stop(guest)
+    qemu.start(guest, image, snapshot.accelerator, snapshot=snapshot.name)
+    qemu.wait_for_monitor(guest)
+
+
+def _each(work: Callable[[Guest], object]) -> None:
+    """The same with every guest, at the same time; all are tried, then the first failure is raised."""
+    with ThreadPoolExecutor(max_workers=len(GUESTS)) as pool:
+        done = [pool.submit(work, guest) for guest in GUESTS]
+    for one in done:
+        one.result()
