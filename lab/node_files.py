@@ -23,6 +23,8 @@ CONTAINERD = """version = 2
 """
 # networkd removes routes it did not make when it (re)starts, and these are pod-network.service's.
 NETWORKD = "[Network]\nManageForeignRoutes=no\n"
+# A reboot waits for containers that ignore SIGTERM, and then for their shims: twice the usual 90 s.
+MANAGER = "[Manager]\nDefaultTimeoutStopSec=20s\n"
 POD_NETWORK_UNIT = """[Unit]
 Description=Routes to the other nodes' pods, and this node's pods behind its address elsewhere
 After=network.target systemd-networkd.service
@@ -32,9 +34,11 @@ Before=kubelet.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
+# The address comes a moment after networkd's start, and without it a route is refused.
+ExecStartPre=/bin/sh -c 'until ip -o addr show to {address} | grep -q .; do sleep 0.5; done'
 {routes}
 ExecStart=/usr/sbin/nft -f /etc/kubernetes/pod-network.nft
-# The address may come a moment after networkd's start.
+TimeoutStartSec=120
 Restart=on-failure
 RestartSec=2
 
@@ -97,6 +101,7 @@ def files(guest: Guest, pause: str, credentials: Path) -> dict[str, bytes]:
         for other in GUESTS
         if other.name in POD_NETWORKS and other.name != guest.name
     )
+    own = {"name": guest.name, "address": guest.address}
     texts = {
         "etc/cni/net.d/10-lab.conflist": _json(_cni(here)),
         "etc/containerd/config.toml": CONTAINERD.format(pause=json.dumps(pause)),
@@ -104,9 +109,12 @@ def files(guest: Guest, pause: str, credentials: Path) -> dict[str, bytes]:
         "etc/kubernetes/kubelet.json": _json(_kubelet()),
         "etc/kubernetes/pod-network.nft": POD_NETWORK_NFT.format(here=here, pods=POD_NETWORK),
         "etc/systemd/networkd.conf.d/pod-network.conf": NETWORKD,
+        "etc/systemd/system.conf.d/stop.conf": MANAGER,
         "etc/systemd/system/kube-proxy.service": KUBE_PROXY_UNIT,
-        "etc/systemd/system/kubelet.service": KUBELET_UNIT.format(name=guest.name, address=guest.address),
-        "etc/systemd/system/pod-network.service": POD_NETWORK_UNIT.format(routes=routes),
+        "etc/systemd/system/kubelet.service": KUBELET_UNIT.format(**own),
+        "etc/systemd/system/pod-network.service": POD_NETWORK_UNIT.format(
+            routes=routes, address=guest.address
+        ),
     }
     copies = {
         "etc/kubernetes/kube-proxy.kubeconfig": "kube-proxy.kubeconfig",

@@ -111,7 +111,8 @@ def _install(folder: Path, stamp: str) -> str:
         f" find /usr/local/lib -maxdepth 1 -name 'kubernetes-*' ! -path {remote} -exec rm -r {{}} +;"
         " modprobe -a overlay br_netfilter;"
         " sysctl -q -w net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1;"
-        f" systemctl daemon-reload; systemctl enable --quiet {SERVICES};"
+        # reexec, not reload: only then is system.conf.d read.
+        f" systemctl daemon-reexec; systemctl enable --quiet {SERVICES};"
         f" systemctl restart {SERVICES}; echo {stamp} > {STAMP}"
     )
 
