@@ -133,9 +133,8 @@ def _up(options: argparse.Namespace) -> None:
 
 
 def _down(options: argparse.Namespace) -> None:
-    with _alone("down"):
-        with Progress() as progress:
-            bringup.down(progress, forget=options.forget)
+    with _alone("down"), Progress() as progress:
+        bringup.down(progress, forget=options.forget)
     print("The lab is down." + (" Nothing of it is left but the cache." if options.forget else ""))
 
 
@@ -167,7 +166,7 @@ def _hosts() -> Table:
 def _ssh(options: argparse.Namespace) -> None:
     _require_network()
     argv = guests.ssh_argv(guests.guest(options.name), user=options.user)
-    os.execvp(argv[0], [*argv, "--", *options.command] if options.command else argv)
+    os.execvp(argv[0], [*argv, "--", *options.command] if options.command else argv)  # noqa: S606
 
 
 def _exec(options: argparse.Namespace) -> None:
@@ -178,7 +177,7 @@ def _exec(options: argparse.Namespace) -> None:
     path = [str(control_plane.programs()), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     argv = in_namespace(command)
     environment = {"PATH": os.pathsep.join(path), "KUBECONFIG": str(control_plane.kubeconfig())}
-    os.execvpe(argv[0], argv, {**os.environ, **environment})
+    os.execvpe(argv[0], argv, {**os.environ, **environment})  # noqa: S606
 
 
 def _require_network() -> None:
@@ -192,17 +191,18 @@ def _save(options: argparse.Namespace) -> None:
             raise Failure("save: not all guests run; `python -m lab up` brings the lab up")
         clean = snapshots.find(bringup.CLEAN)
         with Progress() as progress:
-            work = lambda say: snapshots.save(options.name, clean.key, clean.accelerator, say)  # noqa: E731
-            progress.step(f"save {options.name}", work)
+            progress.step(
+                f"save {options.name}",
+                lambda say: snapshots.save(options.name, clean.key, clean.accelerator, say),
+            )
     print(f"Saved; `python -m lab reset {options.name}` goes back.")
 
 
 def _reset(options: argparse.Namespace) -> None:
-    with _alone(f"reset {options.name}"):
-        with Progress() as progress:
-            network.up()
-            work = lambda say: snapshots.reset(options.name, bringup.golden_image(), say)  # noqa: E731
-            progress.step(f"reset to {options.name}", work)
+    with _alone(f"reset {options.name}"), Progress() as progress:
+        network.up()
+        golden = bringup.golden_image()
+        progress.step(f"reset to {options.name}", lambda say: snapshots.reset(options.name, golden, say))
     print(f"The lab is as it was saved: {options.name}.")
 
 

@@ -51,7 +51,7 @@ def up(directory: Path | None, progress: Progress) -> bool:
     golden, accelerator = made["golden image"], progress.step("KVM", _accelerator(made["golden image"]))
     key = paths.content_hash([image.key(), made["Kubernetes build"].name, accelerator, *_sources()])
     _forget_another(key, progress)
-    progress.step("network", lambda say: (keys.make({g.name: g.address for g in GUESTS}), network.up()))
+    progress.step("network", _network)
     if not any(qemu.running(g) for g in GUESTS) and _has(CLEAN, key):
         progress.step(f"back to {CLEAN!r}", lambda say: snapshots.reset(CLEAN, golden, say))
         return True
@@ -105,6 +105,11 @@ def down(progress: Progress, *, forget: bool = False) -> None:
 
 def _accelerator(golden: image.Image) -> Any:
     return lambda say: machine.accelerator(golden, say)
+
+
+def _network(say: Say) -> None:
+    keys.make({guest.name: guest.address for guest in GUESTS})
+    network.up()
 
 
 def _sources() -> list[Path]:

@@ -17,7 +17,7 @@ def log(name: str) -> Path:
 
 
 def panic(name: str) -> str | None:
-    """The console's lines around a kernel panic or oops since the guest's last boot; None when there is none."""
+    """The console's lines around a kernel panic or oops since the guest was started; None without one."""
     lines = _lines(name)
     for number, line in enumerate(lines):
         if PANIC.search(line):

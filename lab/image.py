@@ -1,4 +1,4 @@
-"""The golden image of every guest: Debian 13 with what a kubeadm node has, and nothing that breakwater brings.
+"""The guests' golden image: Debian 13 with what a kubeadm node has, and nothing that breakwater brings.
 
 No NFS client or server, no certificate authority, no bundle. One image for all: a guest
 becomes itself by its kernel arguments and systemd credentials (see qemu.py).
@@ -16,17 +16,51 @@ from lab.processes import Failure, run
 
 SUITE = "trixie"
 SIZE = "12G"
-PACKAGES = (
-    "systemd-sysv udev dbus libpam-systemd linux-image-cloud-amd64 initramfs-tools zstd e2fsprogs"
-    " openssh-server openssh-sftp-server sudo ca-certificates curl iproute2 iputils-ping kmod nftables procps"
-    " containerd runc containernetworking-plugins conntrack ethtool socat mount util-linux less"
-).split()
+PACKAGES = [
+    "systemd-sysv",
+    "udev",
+    "dbus",
+    "libpam-systemd",
+    "linux-image-cloud-amd64",
+    "initramfs-tools",
+    "zstd",
+    "e2fsprogs",
+    "openssh-server",
+    "openssh-sftp-server",
+    "sudo",
+    "ca-certificates",
+    "curl",
+    "iproute2",
+    "iputils-ping",
+    "kmod",
+    "nftables",
+    "procps",
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "conntrack",
+    "ethtool",
+    "socat",
+    "mount",
+    "util-linux",
+    "less",
+]
 # Timers would take turns in waking an emulated processor, and apt's would hold dpkg's lock.
-MASKED = (
-    "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer man-db.timer"
-    " e2scrub_reap.service systemd-networkd-wait-online.service getty@tty1.service apt-daily.service"
-    " apt-daily-upgrade.service systemd-pcrlock-make-policy.service serial-getty@ttyS0.service"
-).split()
+MASKED = [
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "fstrim.timer",
+    "man-db.timer",
+    "e2scrub_reap.service",
+    "systemd-networkd-wait-online.service",
+    "getty@tty1.service",
+    "apt-daily.service",
+    "apt-daily-upgrade.service",
+    "systemd-pcrlock-make-policy.service",
+    "serial-getty@ttyS0.service",
+]
 FILES = {
     "etc/dpkg/dpkg.cfg.d/lab": (
         "force-unsafe-io\npath-exclude=/usr/share/man/*\npath-exclude=/usr/share/locale/*\n"
@@ -36,7 +70,7 @@ FILES = {
     "etc/apt/apt.conf.d/90lab": (
         'Acquire::Languages "none";\nAcquire::PDiffs "false";\nAcquire::Retries "3";\n'
         'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";\n'
-        # The lists in the image are as old as the image: without this they would expire with the release file.
+        # The lists are as old as the image: without this they would expire with their release file.
         'Acquire::Check-Valid-Until "false";\n'
         'APT::Install-Recommends "false";\nAPT::Periodic::Enable "0";\n'
     ),
@@ -49,10 +83,27 @@ FILES = {
     # Hardware that QEMU shows and nobody needs, and ciphers with a self-test: seconds each, emulated.
     "etc/modprobe.d/lab.conf": "".join(
         f"blacklist {m}\n"
-        for m in (
-            "ahci libata scsi_mod kvm kvm_amd kvm_intel i2c_i801 lpc_ich iTCO_wdt psmouse pcspkr button"
-            " aesni_intel ghash_clmulni_intel sha512_ssse3 sha256_ssse3 sha1_ssse3 polyval_clmulni cryptd"
-        ).split()
+        for m in [
+            "ahci",
+            "libata",
+            "scsi_mod",
+            "kvm",
+            "kvm_amd",
+            "kvm_intel",
+            "i2c_i801",
+            "lpc_ich",
+            "iTCO_wdt",
+            "psmouse",
+            "pcspkr",
+            "button",
+            "aesni_intel",
+            "ghash_clmulni_intel",
+            "sha512_ssse3",
+            "sha256_ssse3",
+            "sha1_ssse3",
+            "polyval_clmulni",
+            "cryptd",
+        ]
     ),
     "etc/modules-load.d/kubernetes.conf": "overlay\nbr_netfilter\n",
     "etc/sysctl.d/90-kubernetes.conf": (
@@ -66,7 +117,9 @@ FILES = {
         "ClientAliveInterval 60\nClientAliveCountMax 3\n"
     ),
     "etc/sudoers.d/debian": "debian ALL=(ALL) NOPASSWD: ALL\n",
-    "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=persistent\nSystemMaxUse=200M\nRateLimitBurst=0\n",
+    "etc/systemd/journald.conf.d/lab.conf": (
+        "[Journal]\nStorage=persistent\nSystemMaxUse=200M\nRateLimitBurst=0\n"
+    ),
     "etc/fstab": "/dev/vda / ext4 defaults,noatime 0 0\n",
     "etc/hosts": hosts(),
     # Empty, not "uninitialized": no first-boot work; the id itself is a kernel argument.

@@ -3,6 +3,7 @@
 The machine's own interfaces, routes and firewall stay as they are.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -88,17 +89,15 @@ def _end_strays() -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in strays():
             if process != os.getpid():
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(process, number)
-                except ProcessLookupError:
-                    pass
         deadline = time.monotonic() + 5
         while strays() and time.monotonic() < deadline:
             time.sleep(0.1)
 
 
 def _etc_files() -> None:
-    """`ip netns exec` shows these instead of the machine's own: names of the guests, a resolver that works."""
+    """`ip netns exec` shows these instead of the machine's own: the guests' names, a resolver that works."""
     folder = Path("/etc/netns", NAMESPACE)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")

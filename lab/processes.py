@@ -6,6 +6,7 @@ own shell writes that file before it becomes the daemon: a lab killed at any mom
 leaves no daemon without one.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -50,8 +51,8 @@ def run(
     try:
         done = subprocess.run(
             [str(a) for a in argv],
-            # Without input a command must not read, and wait on, the user's terminal.
-            **({"stdin": subprocess.DEVNULL} if input is None else {"input": input}),  # type: ignore[arg-type]
+            # Never none: a command must not read, and wait on, the user's terminal.
+            input=input or b"",
             capture_output=True,
             timeout=timeout,
             env={**os.environ, **(env or {})},
@@ -123,10 +124,9 @@ def send(name: str, number: signal.Signals) -> None:
     """Send a signal to a daemon, if it runs."""
     running = pid(name)
     if running:
-        try:
+        # It may end between the look and the signal.
+        with contextlib.suppress(ProcessLookupError):
             os.kill(running, number)
-        except ProcessLookupError:
-            pass  # it ended between the look and the signal
 
 
 def stop(name: str, *, timeout: float = 20) -> None:

@@ -47,7 +47,7 @@ def make_disks(guest: Guest, image: Image) -> None:
     root = folder(guest) / "root.qcow2"
     if not root.exists():
         new = root.with_suffix(".new")
-        backing = ["-b", image.disk, "-F", "raw"]
+        backing = ["-b", str(image.disk), "-F", "raw"]
         run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, new], timeout=30)
         new.rename(root)
     data = folder(guest) / "data.qcow2"
@@ -128,22 +128,23 @@ def command(guest: Guest, image: Image, accelerator: str) -> list[str]:
 
 
 def _arguments(guest: Guest) -> str:
-    """The kernel's arguments. No ip=: the initrd would wait 180 s for a network card that it has no driver for."""
+    """The kernel's. No ip=: the initrd would wait 180 s for a network card that it has no driver for."""
     # The same at each boot and after each new disk, so that journals and leases belong together.
     machine_id = hashlib.sha256(f"breakwater {guest.name}".encode()).hexdigest()[:32]
     data = f" systemd.mount-extra=LABEL={DATA_LABEL}:/srv:ext4:noatime" if guest.data_gib else ""
     return (
         f"root=/dev/vda rw console=ttyS0 quiet mitigations=off net.ifnames=0"
-        f" systemd.hostname={guest.name} systemd.machine_id={machine_id} systemd.show_status=no systemd.ssh_auto=no{data}"
+        f" systemd.hostname={guest.name} systemd.machine_id={machine_id}"
+        f" systemd.show_status=no systemd.ssh_auto=no{data}"
     )
 
 
 def _mac(guest: Guest) -> str:
-    return "52:54:00:0a:4d:%02x" % int(guest.address.rpartition(".")[2])
+    return f"52:54:00:0a:4d:{int(guest.address.rpartition('.')[2]):02x}"
 
 
 def _credentials(guest: Guest) -> dict[str, str]:
-    """What makes a guest itself, as systemd credentials: its address, and tmpfiles.d lines that write SSH keys."""
+    """What makes a guest itself, as systemd credentials: its address, and tmpfiles.d lines for its keys."""
     authorized = _base64(keys.public(keys.identity()) + "\n")
     host = keys.host_key(guest.name)
     lines = []
@@ -175,7 +176,8 @@ def monitor(guest: Guest, words: str, *, timeout: float = 30) -> str:
             answer = _ask(stream, {"execute": "human-monitor-command", "arguments": {"command-line": words}})
     except (OSError, ValueError) as error:
         raise Failure(
-            f"{guest.name}: its QEMU did not do {words!r} within {timeout:g} s ({error}){processes.log_end(daemon(guest))}"
+            f"{guest.name}: its QEMU did not do {words!r} within {timeout:g} s ({error})"
+            f"{processes.log_end(daemon(guest))}"
         ) from None
     if "Error" in answer:
         raise Failure(f"{guest.name}: {words}: {answer.strip()}")

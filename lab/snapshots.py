@@ -1,6 +1,7 @@
 """Going back: all guests, the cluster's data and the bastion's state, saved and brought back together."""
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -56,6 +57,12 @@ def find(name: str) -> Saved:
     raise Failure(f"no snapshot is called {name!r}; there are: {names}")
 
 
+def check_name(name: str) -> None:
+    """It becomes a folder and a word to QEMU's monitor."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name):
+        raise Failure(f"a snapshot's name has letters, digits, - and _, at most 32; not {name!r}")
+
+
 def forget_all() -> None:
     """Forget every snapshot; those in the disks go with the disks."""
     shutil.rmtree(folder())
@@ -63,6 +70,7 @@ def forget_all() -> None:
 
 def save(name: str, key: str, accelerator: str, say: Say) -> None:
     """Save all of the lab under a name, over one of that name. The guests stand still for some seconds."""
+    check_name(name)
     target = folder() / name
     # Without its mark it is not trusted any more; the mark comes back when everything is new.
     (target / "whole.json").unlink(missing_ok=True)
@@ -89,7 +97,7 @@ def save(name: str, key: str, accelerator: str, say: Say) -> None:
 
 
 def reset(name: str, image: Image, say: Say) -> None:
-    """Bring all of the lab back to a snapshot, whatever runs or does not run now; done when all nodes are Ready."""
+    """Bring all of the lab back to a snapshot, whatever runs now; done when all nodes are Ready."""
     snapshot = find(name)
     control_plane.down()
     keys.close_connections()
