@@ -50,6 +50,7 @@ def up(say: Say) -> None:
     _finish_restore(say)
     write_credentials()
     _link_kubectl(program)
+    _routes_to_pods()
     running = [name for name in NAMES if processes.pid(name)]
     commands = components.commands(program, coredns, _etcd("etcd"), folder())
     for name in SERVERS:
@@ -146,6 +147,14 @@ def _link_kubectl(program: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(program)
     temporary.rename(programs() / "kubectl")
+
+
+def _routes_to_pods() -> None:
+    """The API server reaches pods (webhooks, aggregated APIs) by their addresses."""
+    for guest in GUESTS:
+        if guest.name in components.POD_NETWORKS:
+            route = ["ip", "route", "replace", components.POD_NETWORKS[guest.name], "via", guest.address]
+            run(in_namespace(route), timeout=10, what=f"route to the pods of {guest.name}")
 
 
 def _pending() -> Path:

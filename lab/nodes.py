@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lab import components, control_plane, node_files, paths
+from lab import control_plane, node_files, paths
 from lab.guests import Guest, ssh, upload
-from lab.processes import Failure, in_namespace, run
+from lab.processes import Failure
 
 Say = Callable[[str], None]
 SERVICES = "containerd pod-network kubelet kube-proxy"
@@ -32,7 +32,6 @@ def join(guest: Guest, say: Say, pause: str = PAUSE_IMAGE) -> None:
 
     Joining two guests at the same time, from two threads, takes little longer than one.
     """
-    _route_to_pods(guest)
     control_plane.write_credentials()
     folder = control_plane.build(say)
     content = node_files.files(guest, pause, control_plane.folder())
@@ -80,12 +79,6 @@ def wait_ready(names: Sequence[str], timeout: float, say: Say) -> None:
             told = now
             say(f"waiting for nodes, {now - started:.0f} s of {timeout:g} s: {text}")
         time.sleep(0.5)
-
-
-def _route_to_pods(guest: Guest) -> None:
-    """The API server reaches pods (webhooks, aggregated APIs) by their addresses."""
-    argv = ["ip", "route", "replace", components.POD_NETWORKS[guest.name], "via", guest.address]
-    run(in_namespace(argv), timeout=10, what=f"{guest.name}: route to its pods")
 
 
 def _look(guest: Guest, folder: Path) -> dict[str, str]:
