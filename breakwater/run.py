@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from gevent import GreenletExit
 from pyinfra.api import State
 
 from breakwater import bundle as bundles
@@ -79,10 +80,14 @@ def this_run(state: State) -> Run:
     Wrong settings, a wrong bundle, another run: printed, and the process ends with 2, before
     anything but the connections was made.
     """
-    run: Run | None = getattr(state, "breakwater_run", None)
+    if not hasattr(state, "breakwater_run"):
+        state.breakwater_run = None  # type: ignore[attr-defined]
+        state.breakwater_run = _or_exit(lambda: _begin(state))  # type: ignore[attr-defined]
+    run: Run | None = state.breakwater_run  # type: ignore[attr-defined]
     if run is None:
-        run = _or_exit(lambda: _begin(state))
-        state.breakwater_run = run  # type: ignore[attr-defined]
+        # An earlier host's reading said why and is ending the process. pyinfra lets the others
+        # go on meanwhile: they end here, or each would say it again.
+        raise GreenletExit
     return run
 
 

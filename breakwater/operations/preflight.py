@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 
+from gevent import GreenletExit
 from pyinfra import host, state
 from pyinfra.api import operation
 
@@ -53,6 +54,9 @@ def barrier(summary: Summary) -> Commands:
     Every host has this operation, because pyinfra orders operations host by host: it is what keeps
     one group from starting before another is through.
     """
+    if summary.ended_because:
+        # The first host that came here is ending the process; the others only stop.
+        raise GreenletExit
     lost = lost_hosts(state)
     if lost:
         summary.ended_because = [
