@@ -1,0 +1,353 @@
+"""deploy.py itself, run by pyinfra's own command on hosts, a Helm and a cluster that only pretend.
+
+The hosts are pyinfra's @fake: they answer each fact as the test says and every other command with
+success. So what is seen here is the run: its order, its end, its exit code, its table, its report.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_cluster import FakeCluster, serving
+
+ROOT = Path(__file__).parents[3]
+INVENTORY = """
+import json
+from pathlib import Path
+_hosts = json.loads(Path("hosts.json").read_text())
+storage = [("@fake/storage", _hosts["storage"])]
+nodes = [(_hosts[name].pop("_name", "@fake/" + name), _hosts[name]) for name in ("node1", "node2")]
+proxies = [("@fake/proxy", _hosts["proxy"])]
+bastion = ["@local"]
+"""
+SETTINGS = """
+exports = [{"path": "/srv/nfs", "storage_class": "nfs-client"}]
+kubeconfig = "kubeconfig"
+"""
+# Answers status from a file, and upgrade by writing it; says in a log that it was called.
+HELM = """#!/bin/sh
+cd "$PROJECT"
+for word; do case $word in status|upgrade) verb=$word ;; breakwater:*) mark=$word ;; esac; done
+echo "$verb" >> helm.log
+case $verb in
+status) [ -e release ] || { echo 'Error: release: not found' >&2; exit 1; }; cat release ;;
+upgrade)
+    printf '{"info":{"status":"deployed","description":"%s"},' "$mark" > release
+    printf '"version":1,"config":%s}' "$(cat)" >> release
+    [ ! -e deadly ] || { rm deadly; kill -9 "$(cat pid)"; sleep 1; }
+    ;;
+esac
+"""
+OPTIONS = "(rw,sync,no_subtree_check,no_root_squash)"
+EXPORT = f"/srv/nfs 10.0.0.21{OPTIONS} 10.0.0.22{OPTIONS}"
+PREFLIGHT = ["system=debian", "version=13", "user=0", "module=nfs", "module=nfsd", "route=yes", "end="]
+FRESH = {
+    "modprobe -n": PREFLIGHT,
+    "exportfs -s 2>/dev/null": ["system=debian", "end="],
+    "mount.nfs ]": ["system=debian", "end="],
+}
+AS_SET = {
+    "modprobe -n": PREFLIGHT,
+    "exportfs -s 2>/dev/null": [
+        "system=debian",
+        "installed=yes",
+        "running=yes",
+        "file=yes",
+        "text=# Managed by breakwater from group_data/all.py; the next run puts changes back.",
+        f"text={EXPORT}",
+        f"export=/srv/nfs  10.0.0.21{OPTIONS}",
+        f"export=/srv/nfs  10.0.0.22{OPTIONS}",
+        "directory=root:root 0:0 755 /srv/nfs",
+        "end=",
+    ],
+    "mount.nfs ]": ["system=debian", "installed=yes", "end="],
+}
+
+
+def refusing(preflight: object, reason: str) -> dict[str, Any]:
+    """Answers of a host that preflight refuses: what fails is the very command that says this reason."""
+    return {"modprobe -n": preflight, f"printf '%s\\n' '{reason}": {"success": False, "stderr": reason}}
+
+
+@dataclass
+class Project:
+    """A user's folder, and the hosts it is about."""
+
+    folder: Path
+    pyinfra: Path
+    cluster: FakeCluster
+    hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def answer(self, host: str, answers: dict[str, Any]) -> None:
+        """From now on this host answers so; what comes first counts."""
+        self.hosts[host]["fake_responses"] = answers
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """pyinfra inventory.py deploy.py, to its end."""
+        (self.folder / "hosts.json").write_text(json.dumps(self.hosts))
+        delays = {"PYINFRA_FAKE_DELAY": "0", "PYINFRA_FAKE_DELAY_JITTER": "0"}
+        # Its bytecode is kept for the next run, whatever is said of this one's.
+        cache = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.pyinfra.parents[1] / "cache")}
+        own = {"PYTHONPATH": str(ROOT), "PROJECT": str(self.folder), "COLUMNS": "80"}
+        env = {**os.environ, **delays, **cache, **own}
+        command = [str(self.pyinfra), *arguments, "--data", "report=report.json", "inventory.py", "deploy.py"]
+        (self.folder / "report.json").unlink(missing_ok=True)
+        with subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            (self.folder / "pid").write_text(str(process.pid))
+            out, err = process.communicate(timeout=60)
+        assert "Traceback" not in err, err
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+    def report(self) -> dict[str, Any]:
+        """The summary of the last run, as data."""
+        report: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
+        return report
+
+    def parts(self) -> dict[str, dict[str, str]]:
+        """What became of each part, by host."""
+        hosts = self.report()["hosts"]
+        return {
+            host.removeprefix("@fake/"): {name: part["status"] for name, part in parts.items()}
+            for host, parts in hosts.items()
+        }
+
+    def helm_calls(self) -> list[str]:
+        """What Helm was asked to do since this was last asked."""
+        log = self.folder / "helm.log"
+        calls = log.read_text().split() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return calls
+
+    @property
+    def mark(self) -> Path:
+        """That all was proven."""
+        return self.folder / ".breakwater" / "proved"
+
+
+@pytest.fixture(scope="module")
+def pyinfra(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This environment's pyinfra, in an environment with another Helm."""
+    env, this = tmp_path_factory.mktemp("env"), Path(sys.prefix)
+    (env / "bin").mkdir()
+    (env / "bin/python").symlink_to(Path(sys.executable))
+    (env / "lib").symlink_to(this / "lib")
+    shutil.copy(this / "pyvenv.cfg", env)
+    program = env / "bin/pyinfra"
+    program.write_text(
+        f"#!{env}/bin/python\nimport sys\nfrom pyinfra_cli.main import main\nsys.exit(main())\n"
+    )
+    helm = env / "bin/helm"
+    helm.write_text(HELM)
+    for file in (program, helm):
+        file.chmod(0o755)
+    return program
+
+
+@pytest.fixture
+def project(tmp_path: Path, pyinfra: Path) -> Iterator[Project]:
+    """Fresh hosts, and a cluster of two nodes."""
+    (tmp_path / "inventory.py").write_text(INVENTORY)
+    (tmp_path / "group_data").mkdir()
+    (tmp_path / "group_data/all.py").write_text(SETTINGS)
+    (tmp_path / "deploy.py").symlink_to(ROOT / "deploy.py")
+    with serving() as cluster:
+        cluster.kubeconfig(tmp_path / "kubeconfig")
+        addresses = {"storage": "10.0.0.20", "node1": "10.0.0.21", "node2": "10.0.0.22", "proxy": "10.0.0.30"}
+        project = Project(tmp_path, pyinfra, cluster)
+        for name, address in addresses.items():
+            project.hosts[name] = {"ssh_hostname": address}
+            project.answer(name, FRESH)
+        for node in ("node1", "node2"):
+            cluster.add_node(node)
+        yield project
+
+
+def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: Project) -> None:
+    done = project.run("-y")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert project.helm_calls() == ["status", "upgrade"]
+    assert project.parts() == {
+        "storage": {"Preflight": "unchanged", "NFS server": "done", "Proof": "done"},
+        "node1": {"Preflight": "unchanged", "NFS client": "done"},
+        "node2": {"Preflight": "unchanged", "NFS client": "done"},
+        "proxy": {"Preflight": "unchanged"},
+        "@local": {"Preflight": "unchanged", "Storage class": "done", "Proof": "done"},
+    }
+    assert project.report()["result"] == "done"
+    assert re.search(r"^storage +NFS server +done +\d+\.\d *$", done.stdout.replace("@fake/", ""), re.M)
+    assert re.search(
+        r"^breakwater: done, \d+ s\nNext: kubectl get storageclass nfs-client$", done.stdout, re.M
+    )
+
+    for name in project.hosts:
+        project.answer(name, AS_SET)
+    before, asked = project.mark.stat(), len(project.cluster.asked)
+    again = project.run("-y")
+    assert again.returncode == 0
+    assert project.helm_calls() == ["status"]
+    assert {status for parts in project.parts().values() for status in parts.values()} == {"unchanged"}
+    assert project.report()["result"] == "unchanged"
+    assert project.mark.stat().st_mtime_ns == before.st_mtime_ns
+    assert not [line for line in project.cluster.asked[asked:] if not line.startswith("GET")]
+
+    # Killed while Helm was at work, which came to its end: all is as set, and nobody has proven it.
+    (project.folder / "release").unlink()
+    (project.folder / "deadly").touch()
+    assert project.run("-y").returncode == -9
+    assert not project.mark.exists()
+    assert project.run("-y").returncode == 0
+    assert project.helm_calls() == ["status", "upgrade", "status"]
+    assert project.parts()["@local"] == {
+        "Preflight": "unchanged",
+        "Storage class": "unchanged",
+        "Proof": "done",
+    }
+    assert project.mark.exists()
+
+
+def test_a_host_that_fails_in_the_middle_stops_the_line(project: Project) -> None:
+    project.answer("storage", {"exportfs -ra": {"success": False, "stderr": ["exportfs: boom"]}, **FRESH})
+    failed = project.run("-y")
+    assert failed.returncode == 1
+    assert project.helm_calls() == []
+    assert project.parts() == {
+        "storage": {"Preflight": "unchanged", "NFS server": "failed", "Proof": "not reached"},
+        "node1": {"Preflight": "unchanged", "NFS client": "not reached"},
+        "node2": {"Preflight": "unchanged", "NFS client": "not reached"},
+        "proxy": {"Preflight": "unchanged"},
+        "@local": {"Preflight": "unchanged", "Storage class": "not reached", "Proof": "not reached"},
+    }
+    report = project.report()
+    assert report["result"] == "failed"
+    assert report["hosts"]["@fake/storage"]["NFS server"]["reasons"] == ["exportfs: boom"]
+    said = "Ended here, because these hosts were lost: @fake/storage. Later parts were not begun."
+    assert said in failed.stdout
+    assert report["next"].startswith("mend what is said above, then run the same again: pyinfra -y --data ")
+    assert not project.mark.exists()
+
+
+def test_an_unreachable_host_stops_it_before_any_change(project: Project) -> None:
+    # Its name leads to a port on this machine that nobody listens on.
+    (project.folder / "ssh_config").write_text("Host 10.0.0.22\n  HostName 127.0.0.1\n  Port 1\n")
+    (project.folder / "known_hosts").touch()
+    project.hosts["node2"] = {
+        "_name": "node2",
+        "ssh_hostname": "10.0.0.22",
+        "ssh_config_file": "ssh_config",
+        "ssh_known_hosts_file": "known_hosts",
+        "ssh_strict_host_key_checking": "yes",
+    }
+    failed = project.run("-y")
+    assert failed.returncode == 1
+    assert project.helm_calls() == []
+    parts = project.parts()
+    assert parts.pop("node2") == {"Connection": "failed"}
+    # The proxy's only part in preflight is to wait for the others.
+    assert {host: parts[host]["Preflight"] for host in parts} == {
+        "storage": "unchanged",
+        "node1": "unchanged",
+        "@local": "unchanged",
+        "proxy": "not reached",
+    }
+    others = {part: status for part_of in parts.values() for part, status in part_of.items()}
+    assert {status for part, status in others.items() if part != "Preflight"} == {"not reached"}
+
+
+def test_several_that_fail_at_once_are_all_named(project: Project) -> None:
+    no_nfs = [line for line in PREFLIGHT if line != "module=nfs"]
+    fault = "its kernel has no module nfs; install a kernel that has"
+    for name in ("node1", "node2"):
+        project.answer(name, refusing(no_nfs, fault))
+    no_sudo = {"success": False, "stderr": "sudo: a password is required"}
+    project.answer("storage", refusing(no_sudo, "it could not be looked at"))
+    failed = project.run("-y")
+    assert failed.returncode == 1
+    hosts = project.report()["hosts"]
+    assert {name.removeprefix("@fake/"): parts["Preflight"]["reasons"] for name, parts in hosts.items()} == {
+        "storage": ["it could not be looked at"],
+        "node1": [fault],
+        "node2": [fault],
+        "proxy": [],
+        "@local": [],
+    }
+    assert "lost: @fake/storage, @fake/node1, @fake/node2." in failed.stdout
+    assert project.parts()["storage"]["NFS server"] == "not reached"
+
+
+def test_when_the_last_host_fails_there_is_still_a_table(project: Project) -> None:
+    for name in ("storage", "node1", "node2"):
+        project.answer(name, refusing(["user=0", "system=alpine", "end="], "alpine is not known"))
+    (project.folder / "kubeconfig").unlink()
+    failed = project.run("-y", "--exclude", "@fake/proxy")
+    assert failed.returncode == 1
+    parts = project.parts()
+    assert {parts[host]["Preflight"] for host in ("storage", "node1", "node2", "@local")} == {"failed"}
+    [reason] = project.report()["hosts"]["@local"]["Preflight"]["reasons"]
+    assert reason == "kubeconfig: kubeconfig is not there; copy the cluster's admin kubeconfig to it"
+    assert parts["storage"]["NFS server"] == "not reached"
+    assert project.report()["next"].endswith(
+        ": pyinfra -y --exclude @fake/proxy --data report=report.json inventory.py deploy.py"
+    )
+
+
+def test_wrong_settings_end_it_once_with_2(project: Project) -> None:
+    (project.folder / "group_data/all.py").write_text("exports = [{'path': 'srv'}]\nkubeconfg = 'x'\n")
+    wrong = project.run("-y")
+    assert wrong.returncode == 2
+    for key in ("kubeconfg: ", "exports[0].path: "):
+        assert len(re.findall(rf"^{re.escape(key)}", wrong.stderr, re.M)) == 1
+    assert not (project.folder / "report.json").exists()
+    assert "breakwater:" not in wrong.stdout
+
+
+def test_part_of_the_hosts(project: Project) -> None:
+    assert project.run("-y", "--limit", "nodes").returncode == 0
+    assert project.parts() == {
+        name: {"Preflight": "unchanged", "NFS client": "done"} for name in ("node1", "node2")
+    }
+    assert project.helm_calls() == []
+
+
+def test_a_dry_run_changes_nothing_and_writes_nothing(project: Project) -> None:
+    before = {path for path in project.folder.iterdir() if path.name not in ("hosts.json", "pid")}
+    dry = project.run("--dry")
+    assert dry.returncode == 0, dry.stderr
+    assert project.helm_calls() == ["status"]
+    left = {path for path in project.folder.iterdir() if path.name not in ("hosts.json", "pid")}
+    assert left - before == {path for path in left if path.name == "__pycache__"}
+    assert not [line for line in project.cluster.asked if not line.startswith("GET")]
+
+
+def test_a_proof_that_the_storage_host_does_not_see_is_tidied_up_and_made_again(project: Project) -> None:
+    project.answer("storage", {"-exec grep": {"success": False, "stderr": "not here"}, **FRESH})
+    assert project.run("-y").returncode == 1
+    assert project.parts()["storage"]["Proof"] == "failed"
+    assert not any(items for path, items in project.cluster.objects.items() if not path.endswith("nodes"))
+    assert not project.mark.exists()
+
+    # Next time nothing is left to do but the proof.
+    for name in project.hosts:
+        project.answer(name, AS_SET)
+    assert project.run("-y").returncode == 0
+    assert project.parts()["@local"] == {
+        "Preflight": "unchanged",
+        "Storage class": "unchanged",
+        "Proof": "done",
+    }
+    assert project.mark.exists()
