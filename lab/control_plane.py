@@ -109,7 +109,9 @@ def kubeconfig() -> Path:
 
 def kubectl(*arguments: str, timeout: float = 30, check: bool = True, input: bytes | None = None) -> str:
     """What kubectl prints, run as the administrator inside the lab's network; `timeout` in seconds."""
-    argv = [str(build() / "kubernetes"), "kubectl", "--kubeconfig", str(kubeconfig()), *arguments]
+    # Its own limit is shorter, so that it says what it waited for.
+    limit = f"--request-timeout={max(1, timeout - 5):.0f}s"
+    argv = [str(programs() / "kubectl"), "--kubeconfig", str(kubeconfig()), limit, *arguments]
     what = f"kubectl {' '.join(arguments[:6])}"
     return run(in_namespace(argv), timeout=timeout, check=check, input=input, what=what).stdout
 

@@ -20,8 +20,8 @@ STAMP = "/etc/kubernetes/joined"
 PAUSE_IMAGE = "breakwater.lab/pause:1"
 # 12 s on an idle machine; the other guests may be booting.
 UPLOAD_LIMIT = 400
-# A kubelet renews its lease every 10 s.
-LEASE_FRESH = 15
+# A kubelet renews its lease every 10 s; under load one renewal may be late.
+LEASE_FRESH = 20
 
 
 def join(guest: Guest, say: Say, pause: str = PAUSE_IMAGE) -> None:
@@ -62,13 +62,17 @@ def wait_ready(names: Sequence[str], timeout: float, say: Say) -> None:
     started = told = time.monotonic()
     first: dict[str, str] | None = None
     while True:
-        nodes, leases = _nodes(), _leases()
-        first = leases if first is None else first
-        missing = {}
-        for name in names:
-            why = _missing(nodes.get(name)) or _silent(leases.get(name), first.get(name))
-            if why:
-                missing[name] = why
+        try:
+            nodes, leases = _nodes_and_leases()
+            first = leases if first is None else first
+            missing = {}
+            for name in names:
+                why = _missing(nodes.get(name)) or _silent(leases.get(name), first.get(name))
+                if why:
+                    missing[name] = why
+        except Failure as failure:
+            # The API server may be busy for a moment; only the limit ends this wait.
+            missing = {"API server": str(failure)}
         if not missing:
             return
         now = time.monotonic()
@@ -115,14 +119,13 @@ def _remote(folder: Path) -> str:
     return f"/usr/local/lib/{folder.name}"
 
 
-def _nodes() -> dict[str, Any]:
-    items = json.loads(control_plane.kubectl("get", "nodes", "-o", "json") or "{}").get("items", [])
-    return {item["metadata"]["name"]: item for item in items}
-
-
-def _leases() -> dict[str, str]:
-    text = control_plane.kubectl("get", "leases", "-n", "kube-node-lease", "-o", "json")
-    return {item["metadata"]["name"]: item["spec"].get("renewTime", "") for item in json.loads(text)["items"]}
+def _nodes_and_leases() -> tuple[dict[str, Any], dict[str, str]]:
+    """Every node, and when each kubelet renewed its lease, by name."""
+    text = control_plane.kubectl("get", "nodes,leases", "-n", "kube-node-lease", "-o", "json")
+    items = json.loads(text)["items"]
+    nodes = {item["metadata"]["name"]: item for item in items if item["kind"] == "Node"}
+    leases = {item["metadata"]["name"]: item["spec"] for item in items if item["kind"] == "Lease"}
+    return nodes, {name: spec.get("renewTime", "") for name, spec in leases.items()}
 
 
 def _missing(node: dict[str, Any] | None) -> str:

@@ -244,10 +244,12 @@ def wait(
 ) -> None:
     """wait_ready() on node1, its lease as in `leases` from one look to the next."""
     remaining = list(leases)
-    monkeypatch.setattr(nodes, "_nodes", lambda: {"node1": node} if node else {})
-    monkeypatch.setattr(
-        nodes, "_leases", lambda: {"node1": remaining.pop(0) if len(remaining) > 1 else remaining[0]}
-    )
+
+    def look() -> tuple[dict[str, Any], dict[str, str]]:
+        lease = remaining.pop(0) if len(remaining) > 1 else remaining[0]
+        return {"node1": node} if node else {}, {"node1": lease}
+
+    monkeypatch.setattr(nodes, "_nodes_and_leases", look)
     monkeypatch.setattr(nodes.time, "sleep", lambda seconds: None)
     nodes.wait_ready(["node1"], timeout, lambda message: None)
 
