@@ -141,21 +141,24 @@ def _not_ready(opened: client.ApiClient, namespace: str, release: str) -> list[s
 
 
 def _why(core: client.CoreV1Api, pods: list[client.V1Pod]) -> str:
-    """Why pods are not ready, from their containers' states, else from their newest warning."""
+    """Why pods are not ready, from their containers' states, else from their newest event."""
     for pod in pods:
         for status in pod.status.container_statuses or []:
             waiting = status.state.waiting
             if waiting and waiting.reason != "ContainerCreating":
                 return f" ({pod.metadata.name}: {waiting.reason} {waiting.message or ''})".replace(" )", ")")
-        if warning := newest_warning(core, pod.metadata.namespace, pod.metadata.name):
-            return f" ({pod.metadata.name}: {warning})"
+        if event := newest_event(core, pod.metadata.namespace, pod.metadata.name):
+            return f" ({pod.metadata.name}: {event})"
     return ""
 
 
-def newest_warning(core: client.CoreV1Api, namespace: str, name: str) -> str:
-    """The newest warning the cluster has about an object; empty when there is none."""
+def newest_event(core: client.CoreV1Api, namespace: str, name: str) -> str:
+    """The last thing the cluster said about an object; empty when there is none.
+
+    Not the last warning: one that is over, such as a claim that was not bound yet, would stay for an hour.
+    """
     events = core.list_namespaced_event(
-        namespace, field_selector=f"involvedObject.name={name},type=Warning", _request_timeout=_LIMIT
+        namespace, field_selector=f"involvedObject.name={name}", _request_timeout=_LIMIT
     ).items
     newest = max(events, key=lambda event: str(event.last_timestamp or event.event_time), default=None)
     return " ".join(newest.message.split()) if newest and newest.message else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from kubernetes import client
 
-from breakwater.cluster import ClusterAccess, api, newest_warning, ready_nodes, wait
+from breakwater.cluster import ClusterAccess, api, newest_event, ready_nodes, wait
 from breakwater.commands import Refusal
 
 LABEL = "breakwater.io/proof"
@@ -97,7 +97,7 @@ def _run(
                 f"proof of {proof.storage_class} on {failed[0].spec.node_name} failed: {log.strip()}"
             )
         return [
-            f"{p.spec.node_name}: {p.status.phase} {newest_warning(core, namespace, p.metadata.name)}".strip()
+            f"{p.spec.node_name}: {p.status.phase} {newest_event(core, namespace, p.metadata.name)}".strip()
             for p in pods
             if p.status.phase != "Succeeded"
         ]
@@ -114,7 +114,7 @@ def _unbound(core: client.CoreV1Api, namespace: str, proof: Proof) -> list[str]:
     claim = core.read_namespaced_persistent_volume_claim(proof.claim, namespace, _request_timeout=_LIMIT)
     if claim.status.phase == "Bound":
         return []
-    return [f"{proof.claim} is {claim.status.phase} {newest_warning(core, namespace, proof.claim)}".strip()]
+    return [f"{proof.claim} is {claim.status.phase} {newest_event(core, namespace, proof.claim)}".strip()]
 
 
 def _claim(proof: Proof) -> dict[str, Any]:

@@ -171,13 +171,13 @@ class TestWaitForRelease:
         self.workload(fake, "deployments", 2, observedGeneration=1)
         assert "the-deployments: 2 of 2 ready" in self.said(access)
 
-    def test_the_newest_warning_says_why(self, fake: FakeCluster, access: ClusterAccess) -> None:
+    def test_the_newest_event_says_why(self, fake: FakeCluster, access: ClusterAccess) -> None:
         self.workload(fake, "deployments", 0)
         fake.objects[f"{IN}/pods"][0]["status"] = {}
         for time, kind, text in (
-            ("2026-01-01T00:00:01Z", "Warning", "old"),
+            ("2026-01-01T00:00:01Z", "Warning", "no claim is bound yet"),
             ("2026-01-01T00:00:03Z", "Warning", "mount failed:\n  no route"),
-            ("2026-01-01T00:00:05Z", "Normal", "scheduled"),
+            ("2026-01-01T00:00:02Z", "Normal", "scheduled"),
         ):
             fake.add(
                 f"{IN}/events",
