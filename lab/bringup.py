@@ -52,8 +52,11 @@ def up(directory: Path | None, progress: Progress) -> bool:
     key = paths.content_hash([image.key(), made["Kubernetes build"].name, accelerator, *_sources()])
     _forget_another(key, progress)
     progress.step("network", _network)
-    if not any(qemu.running(g) for g in GUESTS) and _has(CLEAN, key):
-        progress.step(f"back to {CLEAN!r}", lambda say: snapshots.reset(CLEAN, golden, say))
+    back = snapshots.unfinished() or (CLEAN if not any(map(qemu.running, GUESTS)) else None)
+    if back and not _has(back, key):
+        back = CLEAN
+    if back and _has(back, key):
+        progress.step(f"back to {back!r}", lambda say: snapshots.reset(back, golden, say))
         return True
     _boot_all(golden, accelerator, bundle.pause_image(made["bundle"]), progress)
     if not _has(CLEAN, key):
@@ -63,7 +66,12 @@ def up(directory: Path | None, progress: Progress) -> bool:
 
 def is_up() -> bool:
     """Whether every guest and the control plane run, the nodes are Ready and `clean` is saved."""
-    if not network.exists() or not processes.pid("slirp4netns") or not all(map(qemu.running, GUESTS)):
+    if (
+        snapshots.unfinished()
+        or not network.exists()
+        or not processes.pid("slirp4netns")
+        or not all(map(qemu.running, GUESTS))
+    ):
         return False
     if not all(processes.pid(name) for name in control_plane.NAMES) or not current():
         return False
@@ -167,10 +175,14 @@ def _boot(
     progress: Progress,
 ) -> None:
     with gate:
-        if not qemu.running(guest):
+        if qemu.running(guest):
+            # A save that was killed left it standing still.
+            qemu.monitor(guest, "cont")
+        else:
             qemu.make_disks(guest, golden)
             qemu.start(guest, golden, accelerator)
         progress.step(f"{guest.name} boots", lambda say: qemu.wait(guest, timeout=BOOT_LIMIT, say=say))
+        qemu.set_clock(guest)
     if guest.name in snapshots.NODES:
         cluster.result(timeout=READY_LIMIT)
         progress.step(f"{guest.name} joins", lambda say: nodes.join(guest, say, pause))

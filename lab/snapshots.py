@@ -65,6 +65,7 @@ def check_name(name: str) -> None:
 
 def forget_all() -> None:
     """Forget every snapshot; those in the disks go with the disks."""
+    _unfinished().unlink(missing_ok=True)
     shutil.rmtree(folder())
 
 
@@ -99,6 +100,7 @@ def save(name: str, key: str, accelerator: str, say: Say) -> None:
 def reset(name: str, image: Image, say: Say) -> None:
     """Bring all of the lab back to a snapshot, whatever runs now; done when all nodes are Ready."""
     snapshot = find(name)
+    _unfinished().write_text(name)
     control_plane.down()
     keys.close_connections()
     say("the guests' memory and disks")
@@ -116,6 +118,16 @@ def reset(name: str, image: Image, say: Say) -> None:
     _each(qemu.set_clock)
     say(f"until {' and '.join(NODES)} are Ready")
     nodes.wait_ready(NODES, READY_LIMIT, say)
+    _unfinished().unlink()
+
+
+def unfinished() -> str | None:
+    """The snapshot that a reset, killed since, was on its way to; until it is done nothing fits together."""
+    return _unfinished().read_text() if _unfinished().exists() else None
+
+
+def _unfinished() -> Path:
+    return paths.state() / "reset-to"
 
 
 def _rewind(guest: Guest, snapshot: Saved, image: Image) -> None:
