@@ -181,7 +181,7 @@ class TestImages:
         "linux/amd64,linux/arm64 io.cri-containerd.image=managed,io.cri-containerd.pinned=pinned",
         f"docker.io/library/b:1 application/vnd.oci.image.manifest.v1+json {DIGEST} 1.2 MiB linux/amd64 -",
         f"localhost:5000/c@{DIGEST} application/vnd.oci.image.manifest.v1+json {DIGEST} 1.2 MiB linux/amd64 "
-        "io.cri-containerd.pinned=other",
+        "x.io.cri-containerd.pinned=pinned",
     ]
 
     def ctr(self, host: FolderHost, script: str) -> object:

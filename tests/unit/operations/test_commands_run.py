@@ -289,12 +289,12 @@ class TestProofOnTheStorageHost:
     def test_only_its_own_directory_is_removed(self, used: Proof, export: Path, archived: str) -> None:
         folder = export / f"ns-{used.claim}-pvc-1"
         folder.rename(export / f"{archived}{folder.name}")
+        note = f"a-{used.claim}-note"
+        (export / note).write_text("a file is nobody's volume")
         [command] = self.commands(proof.remove_directory, used, export)
         assert sh(command, export).returncode == 0
-        assert sorted(f.name for f in export.iterdir()) == [
-            "ns-breakwater-proof-ffff-pvc-3",
-            "ns-other-pvc-2",
-        ]
+        left = {file.name for file in export.iterdir()}
+        assert left == {"ns-breakwater-proof-ffff-pvc-3", "ns-other-pvc-2", note}
         assert sh(command, export).returncode == 0
 
     def test_nothing_is_done_where_nothing_was_written(self, export: Path) -> None:
