@@ -6,13 +6,18 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # tests and lab write nothing beside their source
 export PYTHONDONTWRITEBYTECODE = 1
 
+# One section of the lab's README, by how its heading begins: so it is said in one place only.
+section = awk '/^\#\# /{on = index($$0, "\#\# $(1)") == 1} on' lab/README.md
+
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 demo: .venv/ready ## a lab of real hosts on this machine, and the whole deploy on it
+	@$(call section,What it adds to the machine)
 	python -m lab up
 	python -m lab exec -- pyinfra -y lab/inventory.py deploy.py
-	python -m lab status
+	python -m lab exec -- kubectl get storageclass,nodes
+	@$(call section,What is real)
 
 test: lint unit lab-test ## everything: lint, types, unit tests, and the tests on the lab
 
