@@ -36,6 +36,7 @@ class Run:
         self.access = ClusterAccess(str(Path(settings.kubeconfig).expanduser()), settings.kube_context or "")
         self.bundle = bundles.read(Path(settings.bundle).expanduser()) if settings.bundle else None
         self.summary = Summary(state)
+        self._begun = False
         self._proofs: dict[str, Proof] = {}
         self._folder = Path(settings.state).expanduser()
         self._prove = state.inventory.get_override_data().get("prove") == "always"
@@ -53,7 +54,10 @@ class Run:
         return self._proofs.setdefault(export.path, Proof(str(export.storage_class)))
 
     def begin_changes(self) -> None:
-        """From here on hosts may be changed."""
+        """From here on hosts may be changed. Each of them comes here; the first one counts."""
+        if self._begun:
+            return
+        self._begun = True
         if self._proved.exists():
             self._proved.rename(self._moved)
         else:

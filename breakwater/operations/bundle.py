@@ -42,7 +42,7 @@ def _import(image: BundleImage, root: Path) -> Commands:
     yield StringCommand("install -d -m 700", QuoteString(FOLDER))
     yield FileUploadCommand(str(root / image.file), archive)
     yield StringCommand(
-        "ctr -n k8s.io images import --digests", QuoteString(archive), ">/dev/null",
+        "ctr -n k8s.io images import", QuoteString(archive), ">/dev/null",
         "&& rm -f --", QuoteString(archive),
     )  # fmt: skip
     yield _pin(image)

@@ -185,6 +185,13 @@ class TestOwesProof:
         assert before.keys() == after.keys() == {lock, Path(".breakwater/proved")}
         assert {**after, lock: before[lock]} == before
 
+    def test_every_host_begins_and_the_mark_moves_once(self) -> None:
+        self.ended(self.begun())
+        run = self.begun()
+        run.begin_changes()
+        assert not run.owes_proof()
+        self.ended(run)
+
     def test_the_run_after_a_killed_one_does(self) -> None:
         self.ended(self.begun())
         self.killed(self.begun())
