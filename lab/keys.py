@@ -65,7 +65,7 @@ def close_connections() -> None:
 
 def _config(hosts: dict[str, str]) -> str:
     names = "".join(f"Host {name}\n  HostName {address}\n" for name, address in hosts.items())
-    return f"""# Made by `python -m lab up`; for use inside the lab's network (`python -m lab exec -- ssh -F FILE`).
+    return f"""# Made by `python -m lab up`, for inside its network: `python -m lab exec -- ssh -F FILE`
 {names}
 Host {" ".join(hosts)}
   User {USER}

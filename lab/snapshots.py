@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import control_plane, keys, nodes, paths, qemu
+from lab import console, control_plane, keys, nodes, paths, qemu
 from lab.guests import GUESTS, Guest
 from lab.image import Image
 from lab.processes import Failure
@@ -101,18 +101,21 @@ def reset(name: str, image: Image, say: Say) -> None:
     """Bring all of the lab back to a snapshot, whatever runs now; done when all nodes are Ready."""
     snapshot = find(name)
     _unfinished().write_text(name)
-    control_plane.down()
     keys.close_connections()
-    say("the guests' memory and disks")
-    _each(lambda guest: _rewind(guest, snapshot, image))
+    say("the guests stand still")
+    # All of them before the cluster goes back: a kubelet from later would write into it.
+    _each(_halt)
+    say("the guests' memory and disks, the cluster's data")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        cluster = pool.submit(control_plane.restore, folder() / name / "cluster", say)
+        _each(lambda guest: _rewind(guest, snapshot, image))
+    cluster.result()
     say("the bastion's state")
     bastion, new = paths.state() / "bastion", paths.state() / "bastion.new"
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(folder() / name / "bastion", new, symlinks=True)
     shutil.rmtree(bastion, ignore_errors=True)
     new.rename(bastion)
-    # The control plane first: guests that go on find it where it was.
-    control_plane.restore(folder() / name / "cluster", say)
     say("the guests go on; their clocks")
     _each(lambda guest: qemu.monitor(guest, "cont"))
     _each(qemu.set_clock)
@@ -130,12 +133,21 @@ def _unfinished() -> Path:
     return paths.state() / "reset-to"
 
 
-def _rewind(guest: Guest, snapshot: Saved, image: Image) -> None:
-    """Paused, at the snapshot: in its QEMU when that answers, else in a new one."""
+def _halt(guest: Guest) -> None:
+    """Paused, or not there: one whose monitor does not answer is ended."""
     if qemu.running(guest):
         try:
             qemu.monitor(guest, "stop")
+        except Failure:
+            qemu.stop(guest)
+
+
+def _rewind(guest: Guest, snapshot: Saved, image: Image) -> None:
+    """Paused, at the snapshot: in its QEMU when that can, else in a new one."""
+    if qemu.running(guest):
+        try:
             qemu.monitor(guest, f"loadvm {snapshot.name}", timeout=120)
+            console.log(guest.name).open("w").close()
             return
         except Failure:
             qemu.stop(guest)
