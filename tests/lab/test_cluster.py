@@ -80,15 +80,20 @@ def image(lab: Lab) -> Iterator[str]:
     chosen = (paths.state() / "bundle").resolve()
     wanted = {bundle.pause_image(chosen), bundle.busybox_image(chosen)}
     archives = {r["name"]: chosen / r["file"] for r in bundle_index.load(chosen)["images"]}
-    brought = []
+    before = {node: images(node) for node in NODES}
     for node in NODES:
-        have = ssh(guest(node), "ctr -n k8s.io images list -q", timeout=COMMAND).stdout.split()
-        for name in wanted - set(have):
+        for name in wanted - before[node]:
             ssh(guest(node), "ctr -n k8s.io images import -", timeout=300, input=archives[name].read_bytes())
-            brought.append((node, name))
     yield bundle.busybox_image(chosen)
-    for node, name in brought:
-        ssh(guest(node), f"ctr -n k8s.io images remove {name}", timeout=COMMAND)
+    for node in NODES:
+        # By difference: an import leaves more names than the image's own.
+        brought = " ".join(images(node) - before[node])
+        if brought:
+            ssh(guest(node), f"ctr -n k8s.io images remove {brought}", timeout=COMMAND)
+
+
+def images(node: str) -> set[str]:
+    return set(ssh(guest(node), "ctr -n k8s.io images list -q", timeout=COMMAND).stdout.split())
 
 
 @pytest.fixture(scope="module")
