@@ -111,7 +111,7 @@ def pods(image: str) -> Iterator[dict[str, str]]:
         kubectl("wait", "--for=condition=Ready", "pod", "--all", f"--timeout={START}s", timeout=START + 20)
         yield addresses()
     finally:
-        control_plane.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s", timeout=140)
+        control_plane.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=140)
 
 
 def test_two_nodes_are_ready(lab: Lab) -> None:
