@@ -6,6 +6,7 @@ that breakwater has not touched; `deployed` one where the deploy went through.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -110,6 +111,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def lab() -> Iterator[Lab]:
     if os.geteuid() != 0:
         pytest.fail("the lab needs root: it makes a network namespace and starts guests")
+    lock = (paths.cache() / "tests.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pytest.fail("another test session uses the lab; wait until it ended")
     commands = Lab()
     was_up = commands("status", check=False).code == 0
     up = commands("up", timeout=UP)
@@ -117,6 +123,7 @@ def lab() -> Iterator[Lab]:
     yield commands
     if not was_up:
         commands("down")
+    lock.close()
 
 
 @pytest.fixture
