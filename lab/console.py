@@ -7,7 +7,7 @@ from lab import paths
 from lab.processes import last_lines
 
 PANIC = re.compile(
-    r"Kernel panic|Oops: |BUG: (?!kernel NULL pointer hint)|double fault|Out of memory and no killable"
+    r"Kernel panic|Oops: |BUG: (?!soft lockup|workqueue lockup)|double fault|Out of memory and no killable"
 )
 
 

@@ -16,6 +16,8 @@ from lab.processes import NAMESPACE, Failure, in_namespace, run
 
 BRIDGE = "br0"
 BRIDGE_ADDRESS = "10.77.0.1"
+# Always the same: guests that go back in time send to the one they remember, and are not heard for 20 s.
+BRIDGE_MAC = "52:54:00:0a:4d:01"
 WAY_OUT = "out0"
 # slirp4netns answers names there with the machine's own resolver, a loopback one included.
 RESOLVER = "10.0.2.3"
@@ -44,7 +46,10 @@ def up() -> None:
     have = {line.split()[0].split("@")[0] for line in _in("ip", "-brief", "link").splitlines() if line}
     batch = ["link set lo up"]
     if BRIDGE not in have:
-        batch += [f"link add {BRIDGE} type bridge", f"addr add {BRIDGE_ADDRESS}/24 dev {BRIDGE}"]
+        batch += [
+            f"link add {BRIDGE} address {BRIDGE_MAC} type bridge",
+            f"addr add {BRIDGE_ADDRESS}/24 dev {BRIDGE}",
+        ]
     batch.append(f"link set {BRIDGE} up")
     for guest in GUESTS:
         if guest.name not in have:

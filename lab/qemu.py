@@ -110,7 +110,9 @@ def command(guest: Guest, image: Image, accelerator: str) -> list[str]:
     )
     argv = ["qemu-system-x86_64", "-name", guest.name, "-machine", "q35", *processor]
     argv += ["-smp", str(guest.cpus), "-m", str(guest.memory_mib), "-nodefaults", "-display", "none"]
-    argv += ["-serial", f"file:{console.log(guest.name)}"]
+    # Appended to, so that it can be emptied when the guest goes back in time.
+    argv += ["-chardev", f"file,id=console,path={console.log(guest.name)},append=on"]
+    argv += ["-serial", "chardev:console"]
     argv += ["-qmp", f"unix:{folder(guest) / 'monitor'},server=on,wait=off"]
     argv += ["-kernel", str(image.kernel), "-initrd", str(image.initrd), "-append", _arguments(guest)]
     argv += ["-netdev", f"tap,id=net0,ifname={guest.name},script=no,downscript=no"]
@@ -238,7 +240,7 @@ def wait(guest: Guest, *, timeout: float, say: Callable[[str], None]) -> float:
 def set_clock(guest: Guest) -> None:
     """A guest that was paused or went back in time has the clock of that moment: give it today's."""
     # The time is sent when ssh is there already, so that connecting does not make it late.
-    ssh(guest, "true", timeout=60)
+    wait(guest, timeout=120, say=lambda message: None)
     ssh(guest, f"date -s @{time.time() + 0.3:.3f}", timeout=60)
 
 
