@@ -183,6 +183,7 @@ def _exec(options: argparse.Namespace) -> None:
 def _require_network() -> None:
     if not network.exists() or not keys.config().exists():
         raise Failure(f"the lab is not up (no namespace {NAMESPACE}); `python -m lab up` brings it up")
+    network.require_own()
 
 
 def _save(options: argparse.Namespace) -> None:

@@ -30,7 +30,7 @@ CLEAN = "clean"
 BOOT_LIMIT = 400
 READY_LIMIT = 240
 # The sources that decide what a lab is; image and Kubernetes have keys of their own.
-SOURCES = ("guests", "keys", "qemu", "network", "nodes", "node_files", "components", "cluster.yaml")
+SOURCES = ("guests", "keys", "qemu", "nodes", "node_files", "components", "cluster.yaml")
 
 
 def up(directory: Path | None, progress: Progress) -> bool:
@@ -40,6 +40,7 @@ def up(directory: Path | None, progress: Progress) -> bool:
     """
     if is_up() and not _other_bundle(directory):
         return False
+    network.require_own()
     progress.step("machine", machine.require)
     made = progress.together(
         {
@@ -49,7 +50,9 @@ def up(directory: Path | None, progress: Progress) -> bool:
         }
     )
     golden, accelerator = made["golden image"], progress.step("KVM", _accelerator(made["golden image"]))
-    key = paths.content_hash([image.key(), made["Kubernetes build"].name, accelerator, *_sources()])
+    key = paths.content_hash(
+        [image.key(), made["Kubernetes build"].name, accelerator, network.BRIDGE_MAC, *_sources()]
+    )
     _forget_another(key, progress)
     progress.step("network", _network)
     back = snapshots.unfinished() or (CLEAN if not any(map(qemu.running, GUESTS)) else None)
@@ -100,6 +103,7 @@ def golden_image() -> image.Image:
 
 def down(progress: Progress, *, forget: bool = False) -> None:
     """End all that the lab started and remove its network; disks and snapshots stay unless `forget`."""
+    network.require_own()
     keys.close_connections()
     progress.step("control plane ends", lambda say: control_plane.down())
     progress.step("guests end", lambda say: _all(qemu.stop))

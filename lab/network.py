@@ -10,7 +10,7 @@ import signal
 import time
 from pathlib import Path
 
-from lab import processes
+from lab import paths, processes
 from lab.guests import GUESTS
 from lab.processes import NAMESPACE, Failure, in_namespace, run
 
@@ -19,6 +19,8 @@ BRIDGE_ADDRESS = "10.77.0.1"
 # Always the same: guests that go back in time send to the one they remember, and are not heard for 20 s.
 BRIDGE_MAC = "52:54:00:0a:4d:01"
 WAY_OUT = "out0"
+# In /run: it is gone when the machine starts anew, like the namespace.
+OWNER = Path("/run/breakwater-lab.owner")
 # slirp4netns answers names there with the machine's own resolver, a loopback one included.
 RESOLVER = "10.0.2.3"
 NFT = f"""
@@ -40,6 +42,8 @@ def exists() -> bool:
 
 def up() -> None:
     """Make the namespace and all that is in it; what is there already stays."""
+    require_own()
+    OWNER.write_text(str(paths.state()))
     _etc_files()
     if not exists():
         run(["ip", "netns", "add", NAMESPACE], timeout=10)
@@ -61,6 +65,17 @@ def up() -> None:
     _way_out()
 
 
+def require_own() -> None:
+    """There is one namespace on a machine: a lab of another cache folder must not be taken for this one."""
+    owner = OWNER.read_text() if OWNER.exists() and exists() else ""
+    if owner not in ("", str(paths.state())):
+        cache = Path(owner).parent.parent
+        raise Failure(
+            f"another lab runs on this machine, that of {owner};"
+            f" `XDG_CACHE_HOME={cache} python -m lab down` ends it"
+        )
+
+
 def _way_out() -> None:
     """slirp4netns runs outside the namespace and gives it an interface; it fails if one is left over."""
     if not processes.pid("slirp4netns") and WAY_OUT in _in("ip", "-brief", "link"):
@@ -78,10 +93,12 @@ def _way_out() -> None:
 
 def down() -> None:
     """End whatever still runs in the namespace, then remove it."""
+    require_own()
     processes.stop("slirp4netns")
     if exists():
         _end_strays()
         run(["ip", "netns", "del", NAMESPACE], timeout=20)
+    OWNER.unlink(missing_ok=True)
     shutil.rmtree(Path("/etc/netns", NAMESPACE), ignore_errors=True)
 
 

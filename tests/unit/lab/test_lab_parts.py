@@ -194,5 +194,14 @@ class TestCommands:
             pass
 
 
+def test_a_lab_of_another_cache_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "OWNER", tmp_path / "owner")
+    monkeypatch.setattr(network, "exists", lambda: True)
+    network.OWNER.write_text("/other/cache/breakwater-lab/lab")
+    for act in (network.up, network.down):
+        with pytest.raises(Failure, match="XDG_CACHE_HOME=/other/cache python -m lab down"):
+            act()
+
+
 def test_the_hosts_file_has_every_guest() -> None:
     assert [line.split()[1] for line in network.hosts().splitlines()[2:]] == [g.name for g in guests.GUESTS]
