@@ -10,6 +10,7 @@ from typing import Any
 
 from lab import (
     bundle,
+    console,
     control_plane,
     image,
     keys,
@@ -179,6 +180,8 @@ def _boot(
     progress: Progress,
 ) -> None:
     with gate:
+        if qemu.running(guest) and console.gave_up(guest.name):
+            qemu.stop(guest)
         if qemu.running(guest):
             # A save that was killed left it standing still.
             qemu.monitor(guest, "cont")

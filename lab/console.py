@@ -25,6 +25,11 @@ def panic(name: str) -> str | None:
     return None
 
 
+def gave_up(name: str) -> bool:
+    """Whether the guest's boot, or its kernel, ended where only a new start helps."""
+    return panic(name) is not None or any("You are in emergency mode" in line for line in _lines(name))
+
+
 def end(name: str) -> str:
     """The console's last lines."""
     return last_lines("\n".join(_lines(name)))

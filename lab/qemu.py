@@ -138,6 +138,8 @@ def _arguments(guest: Guest) -> str:
         f"root=/dev/vda rw console=ttyS0 quiet mitigations=off net.ifnames=0"
         f" systemd.hostname={guest.name} systemd.machine_id={machine_id}"
         f" systemd.show_status=no systemd.ssh_auto=no{data}"
+        # systemd's 90 s are too few when a machine of two cores boots four emulated guests beside a build.
+        " systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600"
     )
 
 
@@ -230,6 +232,8 @@ def wait(guest: Guest, *, timeout: float, say: Callable[[str], None]) -> float:
             reason = str(failure)
         if not running(guest):
             raise Failure(f"{guest.name}: its QEMU ended{processes.log_end(daemon(guest))}")
+        if console.gave_up(guest.name):
+            raise Failure(f"{guest.name}: its boot ended in emergency mode{console.end(guest.name)}")
         if waited > timeout:
             raise Failure(
                 f"{guest.name}: no answer to ssh in {timeout:g} s ({reason}){console.end(guest.name)}"

@@ -50,6 +50,15 @@ class TestConsole:
         console.log("node1").write_text("Debian GNU/Linux 13 node1 ttyS0\n")
         assert console.panic("node1") is None
 
+    def test_a_lockup_after_a_pause_is_no_panic(self) -> None:
+        console.log("node1").write_text("watchdog: BUG: soft lockup - CPU#0 stuck for 26s!\n")
+        assert console.panic("node1") is None
+        assert not console.gave_up("node1")
+
+    def test_emergency_mode_needs_a_new_start(self) -> None:
+        console.log("node1").write_text("You are in emergency mode. After logging in, type ...\n")
+        assert console.gave_up("node1")
+
     def test_escape_sequences_are_left_out(self) -> None:
         console.log("node1").write_bytes(b"\x1b[0;32mOK\x1b[0m reached\r\n")
         assert console.end("node1") == "\n    OK reached"
