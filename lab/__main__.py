@@ -146,6 +146,10 @@ def _status(options: argparse.Namespace) -> int:
         out.print(f"snapshot {saved.name}: {saved.accelerator}, key {saved.key}")
     link = paths.state() / "bundle"
     out.print(f"bundle: {link.resolve() if link.exists() else 'none'}", soft_wrap=True)
+    if snapshots.unfinished():
+        out.print(
+            f"A reset to {snapshots.unfinished()!r} is under way, or was killed; then `up` does it again."
+        )
     out.print("The lab is up." if up else "The lab is not up; `python -m lab up` brings it up.")
     return 0 if up else NOT_UP
 
