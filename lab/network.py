@@ -65,6 +65,13 @@ def up() -> None:
     _way_out()
 
 
+def plug(connected: bool) -> None:
+    """Put every guest's cable in, or pull it out."""
+    state = "up" if connected else "down"
+    batch = [f"link set {guest.name} {state}" for guest in GUESTS]
+    _in("ip", "-batch", "-", input="\n".join(batch).encode())
+
+
 def require_own() -> None:
     """There is one namespace on a machine: a lab of another cache folder must not be taken for this one."""
     owner = OWNER.read_text() if OWNER.exists() and exists() else ""

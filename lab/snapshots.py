@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import console, control_plane, keys, nodes, paths, qemu
+from lab import console, control_plane, keys, network, nodes, paths, qemu
 from lab.guests import GUESTS, Guest
 from lab.image import Image
 from lab.processes import Failure
@@ -103,6 +103,9 @@ def reset(name: str, image: Image, say: Say) -> None:
     _unfinished().write_text(name)
     keys.close_connections()
     say("the guests stand still")
+    # What the old control plane says while it ends (its own endpoint is gone, for one) would wait in
+    # the taps and be heard by guests that went back in time, as news from a version not there yet.
+    network.plug(False)
     # All of them before the cluster goes back: a kubelet from later would write into it.
     _each(_halt)
     say("the guests' memory and disks, the cluster's data")
@@ -118,6 +121,7 @@ def reset(name: str, image: Image, say: Say) -> None:
     new.rename(bastion)
     say("the guests go on; their clocks")
     _each(lambda guest: qemu.monitor(guest, "cont"))
+    network.plug(True)
     _each(qemu.set_clock)
     say(f"until {' and '.join(NODES)} are Ready")
     nodes.wait_ready(NODES, READY_LIMIT, say)
