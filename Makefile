@@ -42,7 +42,7 @@ lock: .venv/ready ## pin the newest versions that pyproject.toml allows
 .venv/ready: requirements.lock
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "installing python3-venv with apt-get: this machine's Python cannot make an environment"; \
-		apt-get install -y -q python3-venv; }
+		apt-get update -q && apt-get install -y -q python3-venv; }
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
