@@ -7,6 +7,7 @@ pytest's own sockets and threads.
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -36,20 +37,22 @@ class Hosts:
         data = self.data[name]
         if name == "@local":
             return testinfra.get_host("local://")
-        known = data.get("ssh_known_hosts_file")
         options = f"-o StrictHostKeyChecking=yes -o BatchMode=yes -o ConnectTimeout={LIMIT}"
+        if data.get("ssh_known_hosts_file"):
+            options += f" -o UserKnownHostsFile={shlex.quote(_path(data['ssh_known_hosts_file']))}"
         query = {
             "timeout": str(LIMIT),
             "sudo": str(bool(data.get("_sudo"))),
-            "ssh_config": data.get("ssh_config_file"),
-            "ssh_identity_file": data.get("ssh_key"),
-            "ssh_extra_args": options + (f" -o UserKnownHostsFile={known}" if known else ""),
+            "ssh_config": _path(data.get("ssh_config_file")),
+            "ssh_identity_file": _path(data.get("ssh_key")),
         }
         user = f"{data['ssh_user']}@" if data.get("ssh_user") else ""
         port = f":{data['ssh_port']}" if data.get("ssh_port") else ""
         address = data.get("ssh_hostname") or name
         return testinfra.get_host(
-            f"ssh://{user}{address}{port}?{urlencode({k: v for k, v in query.items() if v})}"
+            f"ssh://{user}{address}{port}?{urlencode({k: v for k, v in query.items() if v})}",
+            # not in the address: testinfra takes only some options from there
+            ssh_extra_args=options,
         )
 
 
@@ -99,9 +102,13 @@ def read_inventory(path: str) -> Hosts:
 def _parse(found: list[dict[str, Any]]) -> Hosts:
     groups: dict[str, list[str]] = {"storage": [], "nodes": [], "proxies": [], "bastion": []}
     for host in found:
-        for group in host["groups"]:
+        for group in sorted(set(host["groups"])):
             groups.setdefault(group, []).append(host["name"])
     return Hosts(groups, {host["name"]: host["data"] for host in found})
+
+
+def _path(written: str | None) -> str:
+    return str(Path(written).expanduser()) if written else ""
 
 
 def _address(name: str, data: dict[str, Any]) -> str:

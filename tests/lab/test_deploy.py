@@ -52,7 +52,7 @@ def test_second_run_needs_three_commands_a_host_at_most(deployed: Lab) -> None:
     assert deployed.deploy().report["result"] == "unchanged"
     for guest in GUESTS:
         # sshd at LogLevel VERBOSE writes a line for each command, whoever sends it; root's is ours.
-        log = deployed.on(guest, f"journalctl -q -u ssh --since '{marks[guest][:19]}' -o cat")
+        log = deployed.on(guest, f"journalctl -q -t sshd-session --since '{marks[guest][:19]}' -o cat")
         commands = re.findall(r"Starting session: (?:command|subsystem).* for debian ", log)
         # The proxy is only connected to, so far.
         allowed = (0, 0) if guest == "proxy" else (1, 3)
