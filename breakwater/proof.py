@@ -12,6 +12,8 @@ from breakwater.commands import Refusal
 
 LABEL = "breakwater.io/proof"
 FILE = "breakwater-proof"
+# A proof's claim, whatever its token, for find(1).
+ANY_CLAIM = "breakwater-proof-" + "[0-9a-f]" * 8
 _LIMIT = (5, 30)
 
 

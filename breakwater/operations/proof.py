@@ -8,7 +8,7 @@ from pyinfra.api import QuoteString, StringCommand, operation
 from breakwater import proof as proofs
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Commands, attempt
-from breakwater.proof import FILE, Proof
+from breakwater.proof import ANY_CLAIM, FILE, Proof
 
 
 @operation()
@@ -55,12 +55,14 @@ def remove(proof: Proof, access: ClusterAccess, namespace: str, timeout: int) ->
 def remove_directory(proof: Proof, export: str) -> Commands:
     """The proof's directory is gone too: the provisioner keeps an archive of what a claim leaves.
 
+    So are those of proofs that were killed: one run at a time, so they are nobody's any more.
+
     + export: the directory that holds it
     """
     if not (state.is_executing and proof.written):
         return
     yield StringCommand(
         "find", QuoteString(export), "-mindepth 1 -maxdepth 1 -type d",
-        "-name", QuoteString(f"*-{proof.claim}-*"),
+        "-name", QuoteString(f"*-{ANY_CLAIM}-*"),
         "-exec rm -rf -- {} +",
     )  # fmt: skip

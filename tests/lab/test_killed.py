@@ -74,3 +74,5 @@ def converged(lab: Lab) -> None:
     again = lab.deploy()
     assert again.report["result"] == "unchanged", again.output[-3000:]
     lab.host_tests()
+    # Nor does a proof that was killed leave anything on the storage host.
+    assert lab.on("storage", "ls -A /srv/nfs/breakwater").strip() == ""

@@ -291,6 +291,7 @@ class TestProofOnTheStorageHost:
         folder.rename(export / f"{archived}{folder.name}")
         note = f"a-{used.claim}-note"
         (export / note).write_text("a file is nobody's volume")
+        (export / "archived-ns-breakwater-proof-deadbeef-pvc-4").mkdir()  # of a proof that was killed
         [command] = self.commands(proof.remove_directory, used, export)
         assert sh(command, export).returncode == 0
         left = {file.name for file in export.iterdir()}
