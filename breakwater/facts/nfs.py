@@ -34,7 +34,7 @@ class NfsServer(FactBase[ServerState | None]):
         # The bare echo ends a last line that has no newline: it would swallow the next answer.
         return StringCommand(
             ". /etc/os-release; echo system=$ID $ID_LIKE; PATH=$PATH:/usr/sbin:/sbin;",
-            "command -v exportfs >/dev/null && echo installed=yes;",
+            *_installed("nfs-kernel-server"),
             "systemctl is-active -q nfs-server && systemctl is-enabled -q nfs-server && echo running=yes;",
             "if [ -e", ours, "]; then echo file=yes;",
             "sed s/^/text=/", ours, "2>/dev/null && echo || echo error=", ours, "; fi;",
@@ -78,13 +78,24 @@ class NfsClient(FactBase[ClientState | None]):
     def command(self) -> StringCommand:
         return StringCommand(
             ". /etc/os-release; echo system=$ID $ID_LIKE;",
-            "[ -x /sbin/mount.nfs ] && echo installed=yes;",
+            *_installed("nfs-common"),
             END,
         )
 
     def process(self, output: list[str]) -> ClientState:
         values = tagged("NfsClient", output)
         return ClientState(tuple(" ".join(values["system"]).split()), "installed" in values)
+
+
+def _installed(debian: str) -> list[str | QuoteString]:
+    """Whether the package is whole: a run of apt that was killed leaves its programs there, not configured.
+
+    + debian: the package's name there; the Red Hat family has one for server and client
+    """
+    return [
+        "case $(dpkg-query -W -f '${db:Status-Abbrev}'", QuoteString(debian), "2>/dev/null",
+        "|| rpm -q --qf 'ii ' nfs-utils 2>/dev/null) in ii*) echo installed=yes;; esac;",
+    ]  # fmt: skip
 
 
 def _stat(directories: list[str]) -> list[str | QuoteString]:

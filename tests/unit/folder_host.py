@@ -15,6 +15,7 @@ is-active|is-enabled) [ -e "$HOST/unit" ] ;;
 enable) touch "$HOST/unit" ;;
 esac
 """,
+    "dpkg-query": """[ -e "$HOST/half-installed" ] && printf 'iU ' || printf 'ii '""",
     # -s prints what nfs-utils 2.8 prints: two spaces, and the kernel's own options beside the given.
     "exportfs": r"""
 cd "$HOST"

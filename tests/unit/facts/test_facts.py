@@ -73,7 +73,7 @@ class TestNfsServer:
         return state
 
     def test_fresh_host(self, folder_host: FolderHost) -> None:
-        (folder_host.programs / "exportfs").unlink()
+        folder_host.program("dpkg-query", "exit 1")
         assert self.read(folder_host, ["/nowhere"]) == ServerState(
             system=("debian",),
             installed=False,
@@ -147,6 +147,12 @@ class TestNfsClient:
     def test_read(self, folder_host: FolderHost) -> None:
         state = folder_host.fact(NfsClient)
         assert state.system == ("debian",)
+
+    def test_a_package_that_a_killed_run_left_half_installed_is_not(self, folder_host: FolderHost) -> None:
+        assert folder_host.fact(NfsClient).installed
+        (folder_host.root / "half-installed").touch()
+        assert not folder_host.fact(NfsClient).installed
+        assert not folder_host.fact(NfsServer, path="/etc/exports.d/x", directories=[]).installed
 
     @pytest.mark.parametrize("installed", [True, False])
     def test_process(self, installed: bool) -> None:
