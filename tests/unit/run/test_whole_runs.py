@@ -52,7 +52,7 @@ PREFLIGHT = ["system=debian", "version=13", "user=0", "module=nfs", "module=nfsd
 FRESH = {
     "modprobe -n": PREFLIGHT,
     "exportfs -s 2>/dev/null": ["system=debian", "end="],
-    "mount.nfs ]": ["system=debian", "end="],
+    "Status-Abbrev}' nfs-common": ["system=debian", "end="],
 }
 AS_SET = {
     "modprobe -n": PREFLIGHT,
@@ -68,7 +68,7 @@ AS_SET = {
         "directory=root:root 0:0 755 /srv/nfs",
         "end=",
     ],
-    "mount.nfs ]": ["system=debian", "installed=yes", "end="],
+    "Status-Abbrev}' nfs-common": ["system=debian", "installed=yes", "end="],
 }
 
 
