@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 from breakwater.commands import Refusal
 
 # Seconds to connect, and to wait for an answer, of each call.
-_LIMIT = (5, 30)
+LIMIT = (5, 30)
 # Seconds between two looks, and between two lines that say what is awaited.
 _LOOK, _SAY = 1.0, 10.0
 # Seconds after which a Helm that was killed has surely ended: it is not told to wait.
@@ -56,7 +56,7 @@ def api(access: ClusterAccess) -> Generator[client.ApiClient, None, None]:
 def ready_nodes(access: ClusterAccess) -> list[str]:
     """Names of the nodes that are Ready and take pods, in order. Raises Refusal."""
     with api(access) as opened:
-        nodes = client.CoreV1Api(opened).list_node(_request_timeout=_LIMIT).items
+        nodes = client.CoreV1Api(opened).list_node(_request_timeout=LIMIT).items
     return sorted(node.metadata.name for node in nodes if _is_ready(node) and not node.spec.unschedulable)
 
 
@@ -87,7 +87,7 @@ def remove_pending_revision(access: ClusterAccess, namespace: str, release: str,
             )
 
         if wait(f"Helm of an earlier run, revision {revision} of {release}", pending, _HELM_ENDS):
-            core.delete_namespaced_secret(name, namespace, _request_timeout=_LIMIT)
+            core.delete_namespaced_secret(name, namespace, _request_timeout=LIMIT)
 
 
 def wait_for_release(access: ClusterAccess, namespace: str, release: str, timeout: int) -> None:
@@ -123,8 +123,8 @@ def wait(what: str, left: Callable[[], list[str]], timeout: float) -> list[str]:
 def _not_ready(opened: client.ApiClient, namespace: str, release: str) -> list[str]:
     apps, core = client.AppsV1Api(opened), client.CoreV1Api(opened)
     workloads = [
-        *apps.list_namespaced_deployment(namespace, _request_timeout=_LIMIT).items,
-        *apps.list_namespaced_stateful_set(namespace, _request_timeout=_LIMIT).items,
+        *apps.list_namespaced_deployment(namespace, _request_timeout=LIMIT).items,
+        *apps.list_namespaced_stateful_set(namespace, _request_timeout=LIMIT).items,
     ]
     missing = []
     for item in workloads:
@@ -135,7 +135,7 @@ def _not_ready(opened: client.ApiClient, namespace: str, release: str) -> list[s
         # An upgrade's old pods are ready too, until the controller has seen the new generation.
         if ready < wanted or (item.status.observed_generation or 0) < item.metadata.generation:
             selector = ",".join(f"{k}={v}" for k, v in (item.spec.selector.match_labels or {}).items())
-            pods = core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=_LIMIT).items
+            pods = core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=LIMIT).items
             missing.append(f"{item.metadata.name}: {ready} of {wanted} ready{_why(core, pods)}")
     return missing
 
@@ -158,7 +158,7 @@ def newest_event(core: client.CoreV1Api, namespace: str, name: str) -> str:
     Not the last warning: one that is over, such as a claim that was not bound yet, would stay for an hour.
     """
     events = core.list_namespaced_event(
-        namespace, field_selector=f"involvedObject.name={name}", _request_timeout=_LIMIT
+        namespace, field_selector=f"involvedObject.name={name}", _request_timeout=LIMIT
     ).items
     newest = max(events, key=lambda event: str(event.last_timestamp or event.event_time), default=None)
     return " ".join(newest.message.split()) if newest and newest.message else ""
@@ -166,7 +166,7 @@ def newest_event(core: client.CoreV1Api, namespace: str, name: str) -> str:
 
 def _secret_labels(core: client.CoreV1Api, namespace: str, name: str) -> dict[str, str]:
     try:
-        found = core.read_namespaced_secret(name, namespace, _request_timeout=_LIMIT)
+        found = core.read_namespaced_secret(name, namespace, _request_timeout=LIMIT)
     except client.ApiException as error:
         if error.status == 404:
             return {}

@@ -7,14 +7,13 @@ from typing import Any
 
 from kubernetes import client
 
-from breakwater.cluster import ClusterAccess, api, newest_event, ready_nodes, wait
+from breakwater.cluster import LIMIT, ClusterAccess, api, newest_event, ready_nodes, wait
 from breakwater.commands import Refusal
 
 LABEL = "breakwater.io/proof"
 FILE = "breakwater-proof"
 # A proof's claim, whatever its token, for find(1).
 ANY_CLAIM = "breakwater-proof-" + "[0-9a-f]" * 8
-_LIMIT = (5, 30)
 
 
 @dataclass
@@ -45,7 +44,7 @@ def write_and_read(proof: Proof, access: ClusterAccess, namespace: str, image: s
         with api(access) as opened:
             core = client.CoreV1Api(opened)
             _remove(core, namespace, LABEL, timeout)  # what a killed run left
-            core.create_namespaced_persistent_volume_claim(namespace, _claim(proof), _request_timeout=_LIMIT)
+            core.create_namespaced_persistent_volume_claim(namespace, _claim(proof), _request_timeout=LIMIT)
             _await(f"claim on class {proof.storage_class}", lambda: _unbound(core, namespace, proof), timeout)
             path = f"/proof/{FILE}"
             # sync: what was written has to be on the server before a reader is asked
@@ -65,7 +64,7 @@ def remove(proof: Proof, access: ClusterAccess, namespace: str, timeout: int) ->
 
 
 def _remove(core: client.CoreV1Api, namespace: str, selector: str, timeout: int) -> None:
-    listed = {"label_selector": selector, "_request_timeout": _LIMIT}
+    listed = {"label_selector": selector, "_request_timeout": LIMIT}
     claims = {
         c.metadata.name for c in core.list_namespaced_persistent_volume_claim(namespace, **listed).items
     }
@@ -74,7 +73,7 @@ def _remove(core: client.CoreV1Api, namespace: str, selector: str, timeout: int)
 
     def left() -> list[str]:
         pods = core.list_namespaced_pod(namespace, **listed).items
-        volumes = core.list_persistent_volume(_request_timeout=_LIMIT).items
+        volumes = core.list_persistent_volume(_request_timeout=LIMIT).items
         ours = [v for v in volumes if v.spec.claim_ref and v.spec.claim_ref.name in claims]
         return [f"{item.metadata.name} is still there" for item in [*pods, *ours]]
 
@@ -86,15 +85,15 @@ def _run(
 ) -> None:
     """Run a script in a pod on each of these nodes, all at once, and wait until all have succeeded."""
     for node, script in scripts.items():
-        core.create_namespaced_pod(namespace, _pod(proof, node, image, script), _request_timeout=_LIMIT)
+        core.create_namespaced_pod(namespace, _pod(proof, node, image, script), _request_timeout=LIMIT)
 
     def left() -> list[str]:
         pods = core.list_namespaced_pod(
-            namespace, label_selector=f"{LABEL}={proof.token}", _request_timeout=_LIMIT
+            namespace, label_selector=f"{LABEL}={proof.token}", _request_timeout=LIMIT
         ).items
         failed = [p for p in pods if p.status.phase == "Failed"]
         if failed:
-            log = core.read_namespaced_pod_log(failed[0].metadata.name, namespace, _request_timeout=_LIMIT)
+            log = core.read_namespaced_pod_log(failed[0].metadata.name, namespace, _request_timeout=LIMIT)
             raise Refusal(
                 f"proof of {proof.storage_class} on {failed[0].spec.node_name} failed: {log.strip()}"
             )
@@ -113,7 +112,7 @@ def _await(what: str, left: Callable[[], list[str]], timeout: int) -> None:
 
 
 def _unbound(core: client.CoreV1Api, namespace: str, proof: Proof) -> list[str]:
-    claim = core.read_namespaced_persistent_volume_claim(proof.claim, namespace, _request_timeout=_LIMIT)
+    claim = core.read_namespaced_persistent_volume_claim(proof.claim, namespace, _request_timeout=LIMIT)
     if claim.status.phase == "Bound":
         return []
     return [f"{proof.claim} is {claim.status.phase} {newest_event(core, namespace, proof.claim)}".strip()]

@@ -3,7 +3,7 @@
 from pyinfra import host
 from pyinfra.api import QuoteString, StringCommand, operation
 
-from breakwater.commands import Commands, refuse
+from breakwater.commands import Commands, refuse, write_file
 from breakwater.facts.nfs import NfsClient, NfsServer, ServerState
 from breakwater.platforms import install, platform_of
 from breakwater.settings import Export
@@ -115,7 +115,7 @@ def _export(path: str, text: str) -> StringCommand:
     exportfs has no mode that only checks a file, so the old one is kept until the effect is seen,
     by this run or by a later one: of two that were killed, the first kept the one that had worked.
     """
-    file, new, old = QuoteString(path), QuoteString(f"{path}.new"), QuoteString(f"{path}.before")
+    file, old = QuoteString(path), QuoteString(f"{path}.before")
     seen = [
         bit
         for export, client_address in _table(text)
@@ -124,7 +124,7 @@ def _export(path: str, text: str) -> StringCommand:
     return StringCommand(
         "mkdir -p /etc/exports.d &&",
         "{ [ -e", old, "] || [ ! -e", file, "] || ln -T", file, old, "; } &&",
-        "printf %s", QuoteString(text), ">", new, "&& chmod 644", new, "&& mv -T", new, file, "&&",
+        write_file(path, text), "&&",
         "if exportfs -ra && table=$(exportfs -s | tr -s '[:blank:]' ' ')", *seen,
         "; then rm -f", old,
         "; else { [ ! -e", old, "] && rm -f", file, "|| mv -T", old, file, "; }; exportfs -ra;",
