@@ -53,6 +53,8 @@ def _check(path: str) -> int:
         )
         return 2
     print(_table(settings))
+    for warning in settings.warnings:
+        print(f"\nWarning: {warning}")
     print(f"\n{path}: no mistakes found; nothing was connected to.")
     print(f"Next: pyinfra {path} deploy.py")
     return 0
@@ -101,7 +103,7 @@ def _near(path: str) -> str:
 def _table(settings: Settings) -> str:
     rows = [("export", "clients", "storage class")]
     for export in settings.exports:
-        clients = settings.client_addresses(export)
+        clients = export.clients_at(settings.addresses)
         more = f" and {len(clients) - _SHOWN_CLIENTS} more" if len(clients) > _SHOWN_CLIENTS else ""
         rows.append((export.path, ", ".join(clients[:_SHOWN_CLIENTS]) + more, export.storage_class or "-"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

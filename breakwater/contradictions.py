@@ -3,20 +3,108 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from typing import Any
 
-from breakwater.limits import by_address, canonical
+from breakwater.limits import EVERYONE, by_address, canonical
 from breakwater.problems import UNSHOWN, Problem, did_you_mean
 
 GROUPS = ("storage", "nodes", "proxies", "bastion")
 
 Hosts = Mapping[str, Mapping[str, str]]
 Resolve = Callable[[str], Iterable[str]]
+Exports = Mapping[int, Mapping[str, Any]]
 
 
-def clashes(paths: Mapping[int, str | None], classes: Mapping[int, str | None]) -> list[Problem]:
-    """Two exports of one directory, one below another, or two storage classes of one name."""
+def export_clashes(exports: Exports) -> list[Problem]:
+    """What contradicts what, inside one export and between two.
+
+    + exports: {place in the list: its keys whose values are right by themselves}
+    """
+    problems = _path_clashes({index: export.get("path") for index, export in exports.items()})
+    seen: dict[tuple[str, str], int] = {}
+    for index, export in exports.items():
+        problems += _class_problems(f"exports[{index}]", export)
+        fsid = next((o for o in export.get("options", ()) if o.startswith("fsid=")), None)
+        unique = {
+            "storage_class": export.get("storage_class"),
+            "default": export.get("default") or None,
+            "options": fsid,
+        }
+        for key, value in unique.items():
+            first = seen.setdefault((key, str(value)), index)
+            if value is not None and first != index:
+                fault = f"is also exports[{first}].{key}"
+                fix = "one class at most is the default" if key == "default" else "each export has its own"
+                problems.append(Problem(f"exports[{index}].{key}", value, fault, fix))
+    return problems
+
+
+# Keys that say something of a storage class, and what a class needs of its export.
+_OF_A_CLASS = ("reclaim", "archive_on_delete", "mount_options", "default")
+_AGAINST_A_CLASS = {
+    "ro": "volumes are written to",
+    "root_squash": "the provisioner makes directories as root and gives them to others",
+    "all_squash": "files of a volume belong to several users",
+}
+
+
+def _class_problems(key: str, export: Mapping[str, Any]) -> list[Problem]:
+    """Keys of one export that contradict each other."""
+    problems = []
+    path, mountpoint = export.get("path"), export.get("mountpoint")
+    if path and mountpoint and path != mountpoint and not path.startswith(f"{mountpoint}/"):
+        fault = f"is neither the path {path!r} nor above it"
+        problems.append(Problem(f"{key}.mountpoint", mountpoint, fault))
+    if not export.get("storage_class"):
+        return problems + [
+            Problem(f"{key}.{name}", export[name], "says something of a class, and there is no storage_class",
+                    "add storage_class, or remove it")
+            for name in _OF_A_CLASS if name in export
+        ]  # fmt: skip
+    for word in export.get("options", ()):
+        if reason := _AGAINST_A_CLASS.get(word):
+            fault = f"cannot serve storage_class {export['storage_class']!r}: {reason}"
+            problems.append(Problem(f"{key}.options", word, fault, "remove one of the two"))
+    if export.get("archive_on_delete") and export.get("reclaim") == "Retain":
+        # With Retain nothing is deleted, so nothing is archived: somebody expects one of the two.
+        fault = "has no effect with reclaim 'Retain', which keeps the directory as it is"
+        problems.append(Problem(f"{key}.archive_on_delete", True, fault, "remove it"))
+    return problems
+
+
+def warnings(exports: Iterable[Any]) -> Iterator[str]:
+    """What the settings allow and may be regretted.
+
+    + exports: whole and checked
+    """
+    for export in exports:
+        if EVERYONE in export.networks:
+            yield f"{export.path}: everyone who reaches the storage host may mount it (allow_everyone)"
+        if "async" in export.options:
+            yield f"{export.path}: async: what a program believes written is lost when the storage host dies"
+
+
+def nodes_down_problems(names: object, hosts: Hosts) -> list[Problem]:
+    """Names that are no nodes, or all of them."""
+    nodes = hosts.get("nodes", {})
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return []
+    problems = [
+        Problem(f"nodes_down[{index}]", name, "is no host of group nodes", did_you_mean(name, nodes))
+        for index, name in enumerate(names)
+        if name not in nodes
+    ]
+    if nodes and set(nodes) <= set(names):
+        problems.append(
+            Problem("nodes_down", UNSHOWN, "names every node", "without a node there is nothing to do")
+        )
+    return problems
+
+
+def _path_clashes(paths: Mapping[int, str | None]) -> list[Problem]:
+    """Two exports of one directory, or one below another."""
     problems = []
     known = {index: path for index, path in paths.items() if path}
     for index, path in known.items():
@@ -28,11 +116,6 @@ def clashes(paths: Mapping[int, str | None], classes: Mapping[int, str | None]) 
                 # A client of the outer one would reach the inner one's data whatever its own clients say.
                 fault = f"lies below exports[{other}].path {above!r}"
                 problems.append(Problem(f"exports[{index}].path", path, fault, "put them side by side"))
-    for index, name in classes.items():
-        first = next(other for other, also in classes.items() if also == name)
-        if name and first != index:
-            key, fault = f"exports[{index}].storage_class", f"is also exports[{first}].storage_class"
-            problems.append(Problem(key, name, fault, "each export has its own"))
     return problems
 
 
@@ -76,37 +159,55 @@ def storage_problems(address: str, hosts: Hosts) -> list[Problem]:
 
 
 class Clients:
-    """Turns what may stand in `clients` into addresses, and notes what is wrong on the way."""
+    """Finds who is meant by `clients`, and notes what is wrong on the way.
+
+    Addresses, networks and names of DNS are looked up once and written as they are. Hosts of the
+    inventory stay names: preflight sees from which address each of them really comes.
+    """
 
     def __init__(self, hosts: Hosts, resolve: Resolve | None = None) -> None:
         self.hosts = hosts
         self.problems: list[Problem] = []
+        self.networks: dict[int, tuple[str, ...]] = {}  # export -> addresses and networks
+        self.members: dict[int, tuple[str, ...]] = {}  # export -> hosts of the inventory
+        self.found: dict[str, tuple[str, ...]] = {}  # host -> its addresses
         self._resolve = resolve or resolved
 
-    def addresses(self, export: int, entries: Sequence[str]) -> tuple[str, ...]:
-        """The clients of this export, sorted and unique; none written means group nodes."""
-        found: set[str] = set()
-        for position, entry in enumerate(entries):
-            if canonical(entry):
-                found.add(entry)
-            elif self.hosts.get(entry):
-                found.update(self._group(entry))
-            else:
-                key = f"exports[{export}].clients[{position}]"
-                self.problems.append(Problem(key, entry, *self._unknown(entry)))
-        if not entries and "nodes" in self.hosts:
-            found.update(self._group("nodes"))
-        return tuple(sorted(found, key=by_address))
+    def find(self, export: int, entries: Sequence[str], everyone: bool) -> None:
+        """Sort one export's clients into addresses and hosts; none written means group nodes.
 
-    def _group(self, group: str) -> set[str]:
+        + everyone: whether "*" is allowed
+        """
+        plain: set[str] = set()
+        members: set[str] = set()
+        groups: dict[str, Mapping[str, str]] = {}
+        for position, entry in enumerate(entries):
+            host = next((group for group in self.hosts.values() if entry in group), None)
+            key = f"exports[{export}].clients[{position}]"
+            if entry == EVERYONE and not everyone:
+                fix = "name the nodes, remove the key to get group nodes, or say allow_everyone = True"
+                self.problems.append(Problem(key, entry, "exports to everyone", fix))
+            elif entry == EVERYONE or canonical(entry):
+                plain.add(entry)
+            elif self.hosts.get(entry):
+                groups[entry] = self.hosts[entry]
+            elif host is not None:
+                groups[entry] = {entry: host[entry]}
+            else:
+                plain.update(self._looked_up(key, entry))
+        if not entries and "nodes" in self.hosts:
+            groups["nodes"] = self.hosts["nodes"]
+        for name, group in groups.items():
+            self._find_hosts(name, group)
+            members.update(group)
+        self.networks[export] = tuple(sorted(plain, key=by_address))
+        self.members[export] = tuple(sorted(members))
+
+    def _find_hosts(self, group: str, hosts: Mapping[str, str]) -> None:
         storage = next(iter(self.hosts.get("storage", {}).values()), "")
-        found: set[str] = set()
-        for name, address in self.hosts[group].items():
-            key = f"group {group}"
-            try:
-                addresses = {plain for text in self._resolve(address) if (plain := canonical(text))}
-            except (OSError, UnicodeError):
-                addresses = set()
+        key = f"group {group}" if group in self.hosts else "host"
+        for name, address in hosts.items():
+            addresses = self._addresses(address)
             if not addresses:
                 fault = "has no address that this machine can find"
                 fix = "give the host ssh_hostname in the inventory, or write clients as addresses"
@@ -116,16 +217,26 @@ class Clients:
                 fault = f"is {min(addresses)} here, which is another machine to the storage host"
                 fix = "write clients as addresses"
                 self.problems.append(Problem(key, name, fault, fix))
-            found |= addresses
-        return found
+            self.found[name] = tuple(sorted(addresses, key=by_address))
 
-    def _unknown(self, entry: str) -> tuple[str, str]:
-        if entry in self.hosts:
-            return "is a group without hosts", "name the nodes, or remove the key to get group nodes"
-        addresses = [group[entry] for group in self.hosts.values() if entry in group]
-        if addresses:
-            return "is a host; clients are addresses, networks or groups", f"write {addresses[0]!r}"
-        return "is no group of the inventory", did_you_mean(entry, self.hosts)
+    def _looked_up(self, key: str, name: str) -> set[str]:
+        """The addresses of a name that is not in the inventory."""
+        if name in self.hosts:
+            fix = "name the nodes, or remove the key to get group nodes"
+            self.problems.append(Problem(key, name, "is a group without hosts", fix))
+            return set()
+        addresses = self._addresses(name)
+        if not addresses:
+            known = [*self.hosts, *(host for group in self.hosts.values() for host in group)]
+            fault = "is no group or host of the inventory, and no name that this machine can find"
+            self.problems.append(Problem(key, name, fault, did_you_mean(name, self.hosts, known)))
+        return addresses
+
+    def _addresses(self, name: str) -> set[str]:
+        try:
+            return {plain for text in self._resolve(name) if (plain := canonical(text))}
+        except (OSError, UnicodeError):
+            return set()
 
 
 def resolved(name: str) -> list[str]:

@@ -11,6 +11,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Strict
 
+from breakwater.nfs_options import (
+    checked_mount_option,
+    checked_mount_options,
+    checked_option,
+    checked_options,
+)
 from breakwater.problems import Fault
 
 T = TypeVar("T")
@@ -44,6 +50,8 @@ VOLATILE = ("/dev/", "/proc/", "/run/", "/sys/")
 # Helm allows 53 characters for a release, and ours is "nfs-" + the class.
 LONGEST_CLASS = 53 - len("nfs-")
 LONGEST_PATH = 255
+# exports(5): every host there is
+EVERYONE = "*"
 SHORTEST_WAIT, LONGEST_WAIT = 30, 3600
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -66,7 +74,9 @@ def canonical(text: str) -> str | None:
 
 
 def by_address(client: str) -> tuple[int, int, int]:
-    """Sort key: 10.0.0.9 comes before 10.0.0.10."""
+    """Sort key: 10.0.0.9 comes before 10.0.0.10, and everyone first."""
+    if client == EVERYONE:
+        return 0, 0, 0
     network = ip_network(client)
     return network.version, int(network.network_address), network.prefixlen
 
@@ -97,6 +107,8 @@ def _plain_path(path: str) -> str:
 def _client(text: str) -> str:
     everyone = "name the nodes, or remove the key to get group nodes"
     network = _network(text)
+    if text == EVERYONE:
+        return text  # whether that is allowed, load() sees
     if "*" in text or (network and network.prefixlen == 0):
         raise Fault("exports to everyone", everyone)
     if network and network.network_address.is_unspecified:
@@ -108,9 +120,15 @@ def _client(text: str) -> str:
         host_bits = int(ip_address(text.partition("/")[0])) != int(network.network_address)
         fault = "with host bits set" if host_bits else "in a form that the kernel does not print"
         raise Fault(f"is a network {fault}", f"did you mean {str(network)!r}?")
-    if not (text.isidentifier() and text.isascii()):
-        raise Fault("is neither an address, a network nor a group of the inventory")
-    return text  # perhaps a group; only load() knows the inventory
+    # A group, a host, or a name that DNS may know: only load() knows which.
+    if not (text.isascii() and (text.isidentifier() or (dns_name(text) and not _all_digits(text)))):
+        raise Fault("is neither an address, a network, a group of the inventory nor a host's name")
+    return text
+
+
+def _all_digits(name: str) -> bool:
+    """A last label of digits only is a mistyped address: no domain ends in a number."""
+    return name.rpartition(".")[2].isdecimal()
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
@@ -180,8 +198,7 @@ def _address(address: str) -> str:
         if ip_address(plain).is_unspecified:
             raise Fault("is nobody's address")
         return plain
-    # A last label of digits only is a mistyped address: no domain ends in a number.
-    if not dns_name(address) or address.rpartition(".")[2].isdecimal():
+    if not dns_name(address) or _all_digits(address):
         raise Fault("must be an IP address or a host's name")
     return address
 
@@ -218,8 +235,10 @@ def _repository(url: str) -> str:
         # It would be printed by Helm, and stored in the settings, which git keeps.
         raise Fault("must not hold a user or a password")
     plain = re.fullmatch(r"[A-Za-z0-9._~:/%+\[\]-]+", url)
-    if parts.scheme not in ("http", "https") or not host or not plain or len(url) > 2000:
-        raise Fault("must begin with https:// or http:// and name a host, without spaces, quotes or a query")
+    if parts.scheme not in ("http", "https", "oci") or not host or not plain or len(url) > 2000:
+        raise Fault(
+            "must begin with https://, http:// or oci:// and name a host, without spaces, quotes or a query"
+        )
     return url
 
 
@@ -239,6 +258,15 @@ def _seconds(seconds: int) -> int:
     return seconds
 
 
+def _mount_point(path: str) -> str:
+    # A disk may well be mounted at /home or /opt; only / is mounted on every machine.
+    if path == "/" or not path.startswith("/") or not re.fullmatch(r"[A-Za-z0-9._/-]+", path):
+        raise Fault("must be the absolute path at which the disk is mounted", "such as '/srv'")
+    if posixpath.normpath(path) != path:
+        raise Fault("must not hold '.', '..', '//' or a closing slash", f"write {posixpath.normpath(path)!r}")
+    return path
+
+
 Listed = BeforeValidator(_listed)
 AtLeastOne = AfterValidator(_at_least_one)
 Path = Annotated[str, Strict(), AfterValidator(_plain_path)]
@@ -247,6 +275,13 @@ ClassName = Annotated[str, Strict(), AfterValidator(_class_name)]
 Namespace = Annotated[str, Strict(), AfterValidator(_namespace)]
 Owner = Annotated[str, Strict(), AfterValidator(_owner)]
 Mode = Annotated[str, Strict(), AfterValidator(_mode), BeforeValidator(_quoted_mode)]
+Option = Annotated[str, Strict(), AfterValidator(checked_option)]
+Options = Annotated[tuple[Option, ...], AfterValidator(checked_options), Listed]
+MountOption = Annotated[str, Strict(), AfterValidator(checked_mount_option)]
+MountOptions = Annotated[tuple[MountOption, ...], AfterValidator(checked_mount_options), Listed]
+MountPoint = Annotated[str, Strict(), AfterValidator(_mount_point)]
+HostName = Annotated[str, Strict()]
+Switch = Annotated[bool, Strict()]
 Address = Annotated[str, Strict(), AfterValidator(_address)]
 File = Annotated[str, Strict(), AfterValidator(_file)]
 Context = Annotated[str, Strict(), AfterValidator(_context)]

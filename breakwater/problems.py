@@ -120,6 +120,7 @@ _PLAIN = {
     "string_type": ("must be text in quotes", ""),
     "string_unicode": ("must be text without broken characters", ""),
     "int_type": ("must be a whole number without quotes", ""),
+    "bool_type": ("must be True or False, without quotes", ""),
     "dataclass_type": ("must be a group of keys", "write it in { }"),
     "invalid_key": ("is not the name of a key", "names are text in quotes"),
 }
@@ -137,6 +138,8 @@ def _translated(found: dict[str, Any], model: type[Any]) -> Problem:
     raised = found.get("ctx", {}).get("error")
     if isinstance(raised, Fault):
         return Problem(path_of(parts), value, raised.fault, raised.fix)
+    if kind == "literal_error":
+        return Problem(path_of(parts), value, f"must be {found['ctx']['expected']}")
     # A kind that is not in the table still must not print pydantic's own sentence.
     fault, fix = _PLAIN.get(kind, ("is not allowed here", "docs/settings.md says what is"))
     return Problem(path_of(parts), value, fault, fix)

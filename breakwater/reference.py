@@ -61,7 +61,9 @@ def type_in_words(annotation: Any) -> str:
         return f"list of {item.replace('group', 'groups')}"
     if model_of(bare):
         return "group of keys"
-    return {str: "text", int: "whole number"}[bare]
+    if typing.get_origin(bare) is typing.Literal:
+        return "text"
+    return {str: "text", int: "whole number", bool: "True or False"}[bare]
 
 
 def _bare(annotation: Any) -> Any:
@@ -83,7 +85,10 @@ def _sentence(model: type[Any]) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
-    return _extra(field, "default") or f"`{json.dumps(field.default)}`"
+    if said := _extra(field, "default"):
+        return said
+    # As group_data/all.py has it: Python, with strings as everybody writes them.
+    return f"`{field.default if isinstance(field.default, bool) else json.dumps(field.default)}`"
 
 
 def _extra(field: FieldInfo, name: str) -> str:

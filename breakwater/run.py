@@ -18,6 +18,7 @@ from breakwater.problems import did_you_mean
 from breakwater.proof import Proof
 from breakwater.settings import Export, Settings, SettingsError
 from breakwater.summary import Summary
+from breakwater.survey import Survey
 
 # What may be given with --data, beside pyinfra's own.
 _OPTIONS = {"report": "a file for the summary as JSON", "prove": "always"}
@@ -36,6 +37,7 @@ class Run:
         self.access = ClusterAccess(str(Path(settings.kubeconfig).expanduser()), settings.kube_context or "")
         self.bundle = bundles.read(Path(settings.bundle).expanduser()) if settings.bundle else None
         self.summary = Summary(state)
+        self.survey = Survey(addresses={**settings.addresses})
         self._begun = False
         self._proofs: dict[str, Proof] = {}
         self._folder = Path(settings.state).expanduser()

@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
-from typing import Annotated, Any, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from breakwater import limits, versions
-from breakwater.contradictions import Clients, Resolve, clashes, group_problems, storage_problems
+from breakwater.contradictions import (
+    Clients,
+    Resolve,
+    export_clashes,
+    group_problems,
+    nodes_down_problems,
+    storage_problems,
+    warnings,
+)
+from breakwater.nfs_options import DEFAULTS
 from breakwater.problems import Problem, SettingsError, keys_of, translate, unknown_key
 
 __all__ = ["Export", "Problem", "Proof", "Provisioner", "Settings", "SettingsError", "load"]
@@ -41,12 +50,28 @@ class Export:
             " not the path of another export, nor above or below one"
         ),
     )
-    clients: Annotated[tuple[limits.Client, ...], limits.Listed, limits.AtLeastOne] = Field(
-        default=(),
+    clients: Annotated[tuple[limits.Client, ...], limits.Listed, limits.AtLeastOne] | None = Field(
+        default=None,
         description="Who may mount it: whoever can, reads and writes everything in it as root.",
         json_schema_extra=_allowed(
-            "addresses, networks such as 10.0.0.0/24, or groups of the inventory; never everyone",
-            "every host in group nodes, by its address",
+            "addresses, networks such as 10.0.0.0/24, hosts' names, or groups of the inventory;"
+            ' `"*"` only with allow_everyone',
+            "every host in group nodes, by the address from which it reaches the storage host",
+        ),
+    )
+    allow_everyone: limits.Switch = Field(
+        default=False,
+        description="Whether `*` may stand in clients: whoever reaches the storage host then reads and"
+        " writes all of it. Every run warns of it.",
+        json_schema_extra=_allowed("True or False"),
+    )
+    options: limits.Options = Field(
+        default=(),
+        description="Options of exports(5). Each takes the place of the default that it contradicts.",
+        json_schema_extra=_allowed(
+            "words of exports(5) such as ro, async, all_squash, sec=krb5p, fsid=7, anonuid=1000;"
+            " a storage class needs rw, no_root_squash and no_all_squash",
+            f"`{','.join(DEFAULTS)}`",
         ),
     )
     storage_class: limits.ClassName | None = Field(
@@ -69,6 +94,50 @@ class Export:
             "three or four octal digits in quotes, so that 755 is not taken for decimal"
         ),
     )
+
+    mountpoint: limits.MountPoint | None = Field(
+        default=None,
+        description="Where the disk with this directory is mounted. While it is not, nothing is exported"
+        " and no run goes on: volumes would start afresh in the empty directory below it.",
+        json_schema_extra=_allowed(
+            "a path, that of the export or above it", "what is mounted there at the first run, remembered"
+        ),
+    )
+    reclaim: Literal["Delete", "Retain"] = Field(
+        default="Delete",
+        description="What becomes of a volume when its claim is deleted.",
+        json_schema_extra=_allowed("`Delete` (see archive_on_delete) or `Retain`"),
+    )
+    archive_on_delete: limits.Switch = Field(
+        default=True,
+        description="Whether the directory of a deleted volume is kept under the name archived-…; without,"
+        " its files are deleted with the claim.",
+        json_schema_extra=_allowed("True or False"),
+    )
+    mount_options: limits.MountOptions = Field(
+        # nfsvers=4.1: one port, and sessions that survive a server's restart; hard: a soft mount
+        # turns a server's reboot into broken files; noatime: reading should not write.
+        default=("nfsvers=4.1", "hard", "noatime"),
+        description="How nodes mount the class's volumes. Volumes that exist keep theirs.",
+        json_schema_extra=_allowed("options of nfs(5) and mount(8); never `soft`"),
+    )
+    default: limits.Switch = Field(
+        default=False,
+        description="Whether claims that name no class get this one.",
+        json_schema_extra=_allowed("True for one export at most"),
+    )
+    # Not keys, but what `clients` comes to: addresses and networks, and hosts of the inventory, whose
+    # addresses preflight sees.
+    networks: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+
+    def clients_at(self, addresses: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+        """Who may mount it, as it stands in the exports file: sorted and unique.
+
+        + addresses: {host: where it comes from}, of every member
+        """
+        of_members = {address for member in self.members for address in addresses[member]}
+        return tuple(sorted({*self.networks, *of_members}, key=limits.by_address))
 
     # Release, class and provisioner name all differ: releases share their namespace with others', a
     # provisioner name is an identity in the whole cluster, and the chart's default would be
@@ -101,7 +170,7 @@ class Provisioner:
     repository: limits.Repository = Field(
         default="https://kubernetes-sigs.github.io/nfs-subdir-external-provisioner/",
         description="Where the chart comes from when there is no bundle.",
-        json_schema_extra=_allowed("an https:// or http:// URL without a password in it"),
+        json_schema_extra=_allowed("an https://, http:// or oci:// URL without a password in it"),
     )
     timeout: limits.Seconds = Field(
         default=300,
@@ -157,6 +226,17 @@ class Settings:
         description="A folder on this machine with charts and images, for hosts that cannot fetch them.",
         json_schema_extra=_allowed("a path", "none: charts come from their repositories and nodes pull"),
     )
+    nodes_down: Annotated[tuple[limits.HostName, ...], limits.Listed] = Field(
+        default=(),
+        description="Nodes that may be missing: a run goes on without them, and their exports stay.",
+        json_schema_extra=_allowed("hosts of group nodes, not all of them", "none"),
+    )
+    firewall: Literal["check", "manage"] = Field(
+        default="check",
+        description="Whether a firewall of the storage host that keeps nodes out is only reported, with"
+        " the command that opens it, or opened for them.",
+        json_schema_extra=_allowed("`check` or `manage`"),
+    )
     provisioner: Provisioner = Field(
         default=Provisioner(),
         description="The chart that makes volumes, and how long to wait for it.",
@@ -174,6 +254,8 @@ class Settings:
     )
     # Not a key: {group: {host: address}} of the whole inventory, whatever --limit says.
     hosts: dict[str, dict[str, str]] = Field(default_factory=dict, repr=False)
+    # Not a key: {host: its addresses, as this machine finds them} of every host that may mount an export.
+    addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict, repr=False)
 
     @property
     def nodes(self) -> dict[str, str]:
@@ -190,9 +272,10 @@ class Settings:
         """The exports that a storage class is made for."""
         return tuple(export for export in self.exports if export.storage_class)
 
-    def client_addresses(self, export: Export) -> tuple[str, ...]:
-        """Who may mount it: addresses and networks, sorted and unique."""
-        return export.clients
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed, and may be regretted: a line each, said by every run."""
+        return tuple(warnings(self.exports))
 
 
 def load(
@@ -213,28 +296,37 @@ def load(
     except ValidationError as error:
         problems += translate(error, Settings)
     # Contradictions are looked for among the values that are right, so that one more run is not needed.
-    exports = data.get("exports")
-    problems += clashes(_right(exports, "path"), _right(exports, "storage_class"))
+    written_exports = _right(data.get("exports"))
+    problems += export_clashes(written_exports)
     problems += group_problems(hosts)
+    problems += nodes_down_problems(data.get("nodes_down"), hosts)
     clients = Clients(hosts, resolve)
-    entries = _right(exports, "clients")
-    reached = {index: clients.addresses(index, written or ()) for index, written in entries.items()}
+    for index, export in written_exports.items():
+        clients.find(index, export.get("clients") or (), export.get("allow_everyone") or False)
     address = (settings and settings.storage_address) or next(iter(hosts.get("storage", {}).values()), "")
     problems += clients.problems + storage_problems(address, hosts)
     if problems or settings is None:
         raise SettingsError(problems)
     filled = [
-        dataclasses.replace(export, clients=reached[index]) for index, export in enumerate(settings.exports)
+        dataclasses.replace(export, networks=clients.networks[index], members=clients.members[index])
+        for index, export in enumerate(settings.exports)
     ]
-    return dataclasses.replace(settings, exports=tuple(filled), storage_address=address)
+    return dataclasses.replace(
+        settings, exports=tuple(filled), storage_address=address, addresses=clients.found
+    )
 
 
-def _right(exports: object, key: str) -> dict[int, Any]:
-    """{place in the list: this key's value} where it has no mistake of its own; None where it is not set."""
-    limit: TypeAdapter[Any] = TypeAdapter(get_type_hints(Export, include_extras=True)[key])
-    right = {}
+def _right(exports: object) -> dict[int, dict[str, Any]]:
+    """{place in the list: its keys whose values have no mistake of their own}."""
+    limits_of: dict[str, TypeAdapter[Any]] = {
+        key: TypeAdapter(hint)
+        for key, hint in get_type_hints(Export, include_extras=True).items()
+        if key in keys_of(Export)
+    }
+    right: dict[int, dict[str, Any]] = {}
     for index, export in enumerate(exports if isinstance(exports, list | tuple) else ()):
-        if isinstance(export, dict):
+        right[index] = {}
+        for key in set(export) & set(limits_of) if isinstance(export, dict) else ():
             with contextlib.suppress(ValidationError):
-                right[index] = limit.validate_python(export[key]) if key in export else None
+                right[index][key] = limits_of[key].validate_python(export[key])
     return right

@@ -14,9 +14,14 @@ exports = [
         # Made if missing. REQUIRED. Absolute, without spaces; not a directory of the system itself.
         "path": "/srv/nfs/volumes",
         # Who may mount it, and so read and write everything in it as root: addresses, networks such as
-        # "10.0.0.0/24", or groups of inventory.py; never "*".
-        # OPTIONAL. Default: every host in group nodes, by its address.
+        # "10.0.0.0/24", hosts, or groups of inventory.py; "*" only with allow_everyone.
+        # OPTIONAL. Default: every host in group nodes, by the address from which it reaches the storage host.
         # "clients": ["nodes"],
+        # Whether "*" may stand in clients. OPTIONAL. Default: False
+        # "allow_everyone": True,
+        # Options of exports(5); each takes the place of the default that it contradicts.
+        # OPTIONAL. Default: rw,sync,no_subtree_check,no_root_squash
+        # "options": ["no_wdelay"],
         # The storage class that puts Kubernetes' volumes here; another one for each export.
         # OPTIONAL. Default: none, a plain share.
         "storage_class": "nfs-client",
@@ -24,12 +29,28 @@ exports = [
         # "owner": "root:root",
         # The directory's mode, in quotes. OPTIONAL. Default: "755"
         # "mode": "755",
+        # Where the disk with this directory is mounted; while it is not, nothing is exported.
+        # OPTIONAL. Default: what is mounted there at the first run, remembered.
+        # "mountpoint": "/srv",
+        # What becomes of a volume when its claim is deleted: "Delete" or "Retain". OPTIONAL. Default: "Delete"
+        # "reclaim": "Delete",
+        # Whether the directory of a deleted volume is kept as archived-…. OPTIONAL. Default: True
+        # "archive_on_delete": False,
+        # How nodes mount the volumes; those that exist keep theirs.
+        # OPTIONAL. Default: ["nfsvers=4.1", "hard", "noatime"]
+        # "mount_options": ["nfsvers=4.1", "hard", "noatime", "nconnect=4"],
+        # Whether claims that name no class get this one. OPTIONAL. Default: False
+        # "default": True,
     },
 ]
 
 # The address by which the nodes reach the storage host, if it has one network for you and one for data.
 # OPTIONAL. Default: the storage host's address in the inventory.
 # storage_address = "10.1.0.20"
+
+# Whether a firewall of the storage host that keeps nodes out is reported with the command that opens it
+# ("check"), or opened for them ("manage": firewalld and ufw). OPTIONAL. Default: "check"
+# firewall = "manage"
 
 # --- Kubernetes ----------------------------------------------------------------------------------------
 
@@ -38,6 +59,10 @@ exports = [
 
 # Which cluster of that file, when it knows several. OPTIONAL. Default: the kubeconfig's current one.
 # kube_context = "production"
+
+# Nodes that are down and may be missing: a run goes on without them, and their exports stay.
+# OPTIONAL. Default: none.
+# nodes_down = ["node2"]
 
 # The chart that makes a volume of a claim. OPTIONAL, each key of it.
 # provisioner = {

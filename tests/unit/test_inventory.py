@@ -55,13 +55,13 @@ def test_addresses_are_ssh_hostname_or_the_name_and_empty_groups_are_there() -> 
 def test_good_settings_are_read() -> None:
     settings = settings_of(inventory())
     assert settings.storage_address == "10.0.0.20"
-    assert settings.client_addresses(settings.exports[0]) == ("10.0.0.21", "10.0.0.22")
+    assert settings.exports[0].clients_at(settings.addresses) == ("10.0.0.21", "10.0.0.22")
 
 
 def test_names_are_resolved_by_the_resolver_that_is_given() -> None:
     made = inventory(hosts={"node1": {"ssh_hostname": "node1.example.org"}})
     settings = settings_of(made, resolve=lambda name: ["10.9.9.9"] if "example" in name else [name])
-    assert settings.exports[0].clients == ("10.0.0.22", "10.9.9.9")
+    assert settings.exports[0].clients_at(settings.addresses) == ("10.0.0.22", "10.9.9.9")
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_names_are_resolved_by_the_resolver_that_is_given() -> None:
         (inventory({"_sudoo": True}), "_sudoo: unknown key; did you mean '_sudo'?"),
         (
             inventory({"zzz": 1}),
-            "zzz: unknown key; known are bundle, exports, kube_context, kubeconfig, proof, provisioner,"
-            " state, storage_address; a name for the file's own use begins with '_'",
+            "zzz: unknown key; known are bundle, exports, firewall, kube_context, kubeconfig, nodes_down,"
+            " proof, provisioner, state, storage_address; a name for the file's own use begins with '_'",
         ),
         (inventory({"nodes": []}), "nodes: is derived from other settings or the inventory; remove it"),
         (inventory(without="proxies"), "group proxies: is missing in the inventory; add proxies = [...]"),

@@ -96,12 +96,23 @@ def test_defaults_are_filled_in() -> None:
         exports=(
             Export(
                 path="/srv/nfs",
-                clients=("10.0.0.21", "10.0.0.22", "fd00::22"),
+                clients=None,
+                allow_everyone=False,
+                options=(),
                 storage_class=None,
                 owner="root:root",
                 mode="755",
+                mountpoint=None,
+                reclaim="Delete",
+                archive_on_delete=True,
+                mount_options=("nfsvers=4.1", "hard", "noatime"),
+                default=False,
+                networks=(),
+                members=("node1", "node2"),
             ),
         ),
+        nodes_down=(),
+        firewall="check",
         storage_address="10.0.0.20",
         kubeconfig="~/.kube/config",
         provisioner=Provisioner(
@@ -113,6 +124,7 @@ def test_defaults_are_filled_in() -> None:
         proof=Proof(image="docker.io/library/busybox:1.37", timeout=180),
         state=".breakwater",
         hosts=HOSTS,
+        addresses={"node1": ("10.0.0.21",), "node2": ("10.0.0.22", "fd00::22")},
     )
 
 
@@ -126,7 +138,7 @@ def test_defaults_pass_their_own_limits() -> None:
 def test_clients_are_addresses_sorted_as_numbers_and_unique() -> None:
     clients = ["10.0.0.100", "nodes", "10.0.0.9", "10.0.0.21", "FD00:0::22", "10.0.0.7/32"]
     settings = load({"exports": [{"path": "/srv/nfs", "clients": clients}]}, HOSTS, resolve)
-    assert settings.client_addresses(settings.exports[0]) == (
+    assert settings.exports[0].clients_at(settings.addresses) == (
         "10.0.0.7",
         "10.0.0.9",
         "10.0.0.21",
@@ -159,7 +171,7 @@ def test_one_machine_may_be_all_of_them() -> None:
         {"storage": here, "nodes": here, "proxies": here, "bastion": here},
         resolve,
     )
-    assert settings.exports[0].clients == ("127.0.0.1",)
+    assert settings.exports[0].clients_at(settings.addresses) == ("127.0.0.1",)
     assert settings.storage_host == "@local"
 
 

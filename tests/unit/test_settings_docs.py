@@ -18,7 +18,7 @@ MODELS: list[type[Any]] = [Settings, Export, Provisioner, Proof]
 NESTED: dict[str, type[Any]] = {"exports": Export, "provisioner": Provisioner, "proof": Proof}
 HOSTS = {
     "storage": {"storage": "192.0.2.20"},
-    "nodes": {"node1": "192.0.2.21"},
+    "nodes": {"node1": "192.0.2.21", "node2": "192.0.2.22"},
     "proxies": {},
     "bastion": {"@local": "127.0.0.1"},
 }
@@ -44,7 +44,9 @@ def documented() -> dict[tuple[type[Any], str], str]:
 def said_default(model: type[Any], key: str) -> str:
     field = model.__pydantic_fields__[key]
     assert isinstance(field.json_schema_extra, dict)
-    return str(field.json_schema_extra["default"] or json.dumps(field.default))
+    if said := field.json_schema_extra["default"]:
+        return str(said).strip("`")
+    return str(field.default) if isinstance(field.default, bool) else json.dumps(field.default)
 
 
 def test_the_reference_is_fresh() -> None:
