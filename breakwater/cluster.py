@@ -29,12 +29,16 @@ class ClusterAccess:
 
 @contextmanager
 def api(access: ClusterAccess) -> Generator[client.ApiClient, None, None]:
+class NoAnswer(Refusal):
+    """There is no way to the cluster: no usable kubeconfig, or nobody answers."""
+
+
     """A client of the cluster, closed afterwards; its failures become Refusals with a next step."""
     try:
         opened = config.new_client_from_config(access.kubeconfig, access.context or None)
     # Of a damaged file the loader raises whatever it stumbles over: YAML errors, TypeError, KeyError.
     except Exception as error:
-        raise Refusal(
+        raise NoAnswer(
             f"kubeconfig: {access.kubeconfig} cannot be used: {_one_line(error)};"
             " copy the cluster's admin kubeconfig there"
         ) from error
@@ -46,7 +50,7 @@ def api(access: ClusterAccess) -> Generator[client.ApiClient, None, None]:
         raise Refusal(f"cluster: it answered {error.status} {error.reason}: {_message(error)}") from error
     except HTTPError as error:
         server = opened.configuration.host
-        raise Refusal(
+        raise NoAnswer(
             f"cluster: {server} does not answer: {error}; is it up, and reached from here?"
         ) from error
     finally:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gevent import GreenletExit
+from gevent.event import AsyncResult
 from pyinfra.api import State
 
 from breakwater import bundle as bundles
-from breakwater import lock
+from breakwater import lease, lock
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
 from breakwater.inventory import settings_of
@@ -45,7 +46,11 @@ class Run:
         # Two files: the proof's mark is moved away while a run may be changing things and moved
         # back at its end; a run that did not come so far leaves it moved, and the next one proves.
         self._proved, self._moved = self._folder / "proved", self._folder / "proved.running"
-        self._lock = None if "--dry" in sys.argv else lock.hold(self._folder)
+        dry = "--dry" in sys.argv
+        self._lock = None if dry else lock.hold(self._folder)
+        self._lease = None if dry else lease.take(self.access, self._lose_lease)
+        if self._lease:
+            atexit.register(self._lease.release)
 
     def owes_proof(self) -> bool:
         """Whether this run changed something, or its settings were never proven, or a proof was asked for."""
@@ -60,6 +65,9 @@ class Run:
         if self._begun:
             return
         self._begun = True
+        if self._lease:
+            # Nobody renews it while pyinfra waits for an answer to its question.
+            self._lease.confirm()
         if self._proved.exists():
             self._proved.rename(self._moved)
         else:
@@ -70,6 +78,11 @@ class Run:
         if self._mark() != self._fingerprint():
             self._moved.write_text(self._fingerprint())
         self._moved.rename(self._proved)
+
+    def _lose_lease(self, reason: str) -> None:
+        """Someone else may be changing things: end here, from whichever greenlet this is."""
+        self.summary.ended_because = [f"Ended here: {reason}."]
+        sys.exit(1)
 
     def _mark(self) -> str:
         return self._moved.read_text() if self._moved.exists() else ""
@@ -87,9 +100,14 @@ def this_run(state: State) -> Run:
     anything but the connections was made.
     """
     if not hasattr(state, "breakwater_run"):
-        state.breakwater_run = None  # type: ignore[attr-defined]
-        state.breakwater_run = _or_exit(lambda: _begin(state))  # type: ignore[attr-defined]
-    run: Run | None = state.breakwater_run  # type: ignore[attr-defined]
+        state.breakwater_run = begun = AsyncResult()  # type: ignore[attr-defined]
+        first = None
+        try:
+            first = _or_exit(lambda: _begin(state))
+        finally:
+            begun.set(first)
+    # The other hosts wait here: while the first one asks the network, as for the lease, they are read too.
+    run: Run | None = state.breakwater_run.get()  # type: ignore[attr-defined]
     if run is None:
         # An earlier host's reading said why and is ending the process. pyinfra lets the others
         # go on meanwhile: they end here, or each would say it again.

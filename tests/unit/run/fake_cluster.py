@@ -25,6 +25,8 @@ class FakeCluster:
         self.log = "the pod's own words\n"
         self.asked: list[str] = []
         self.server = ""
+        self.plain: list[str] = []  # paths that take no strategic merge
+        self.kinds: dict[str, list[Object]] = {}  # /apis/apps/v1 -> what it says of its kinds
         self.made = 0
 
     def add(self, collection: str, item: Object) -> None:
@@ -41,6 +43,7 @@ class FakeCluster:
         """A node."""
         conditions = [{"type": "Ready", "status": ready}]
         self.add(
+        metadata.setdefault("resourceVersion", str(self.made))
             "/api/v1/nodes",
             {
                 "metadata": {"name": name},
@@ -113,14 +116,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._text(200, self.fake.log)
         elif named := [i for i in self.fake.objects.get(collection, []) if i["metadata"]["name"] == name]:
             self._send(200, named[0])
-        elif "/secrets/" in path or "/persistentvolumeclaims/" in path:
+        elif path in self.fake.kinds:
+            self._send(200, {"resources": self.fake.kinds[path]})
+        elif path.count("/") > (5 if "/namespaces/" in path else 3) + path.startswith("/apis/"):
             self._send(404, {"kind": "Status", "message": f"{name} not found"})
         else:
             self._send(200, {"items": self.fake.found(path, query)})
 
     def do_POST(self) -> None:
         path, _ = self._begin()
-        item = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        item = self._body()
+        if self._named(f"{path}/{item['metadata'].get('name')}"):
+            self._send(409, {"kind": "Status", "message": "already exists"})
+            return
         self.fake.add(path, item)
         self._send(201, item)
 
@@ -143,9 +151,37 @@ class _Handler(BaseHTTPRequestHandler):
             if part in asked:
                 self._send(status, {"kind": "Status", "message": message})
                 raise ConnectionAbortedError
+    def do_PUT(self) -> None:
+        path, _ = self._begin()
+        item, live = self._body(), self._named(path)
+        if live is None or item["metadata"].get("resourceVersion") != live["metadata"]["resourceVersion"]:
+            self._send(409 if live else 404, {"kind": "Status", "message": "the object has been modified"})
+            return
+        self.fake.objects[path.rpartition("/")[0]].remove(live)
+        del item["metadata"]["resourceVersion"]
+        self.fake.add(path.rpartition("/")[0], item)
+        self._send(200, item)
+
+    def do_PATCH(self) -> None:
+        path, query = self._begin()
+        body, live = self._body(), self._named(path)
+        strategic = self.headers["Content-Type"] == "application/strategic-merge-patch+json"
+        if live is None:
+            self._send(404, {"kind": "Status", "message": "not found"})
+        elif strategic and any(path.startswith(part) for part in self.fake.plain):
+            self._send(415, {"kind": "Status", "message": "accepted media types include merge-patch"})
+        elif query.get("dryRun") != ["All"]:
+            self._send(500, {"kind": "Status", "message": "this fake only patches in a dry run"})
+        else:
+            self._send(200, _patched(live, body))
+
         return url.path, parse_qs(url.query)
 
     def handle(self) -> None:
+        wanted = self._body().get("preconditions", {}).get("resourceVersion")
+        if wanted and (self._named(path) or {}).get("metadata", {}).get("resourceVersion") != wanted:
+            self._send(409, {"kind": "Status", "message": "the object has been modified"})
+            return
         try:
             super().handle()
         except ConnectionAbortedError:
@@ -164,6 +200,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+    def _named(self, path: str) -> Object | None:
+        collection, _, name = path.rpartition("/")
+        items = self.fake.objects.get(collection, [])
+        return next((item for item in items if item["metadata"]["name"] == name), None)
+
+    def _body(self) -> Object:
+        body: Object = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        return body
+
 
 
 def _labels(item: Object) -> dict[str, str]:
@@ -176,3 +221,14 @@ def _field(item: Object, key: str) -> object:
     for part in key.split("."):
         value = value.get(part, {})
     return value
+def _patched(live: Any, patch: Any) -> Any:
+    """A merge, in which lists of named things are merged by their names."""
+    if isinstance(live, dict) and isinstance(patch, dict):
+        return {**live, **{key: _patched(live.get(key), value) for key, value in patch.items()}}
+    named = isinstance(live, list) and isinstance(patch, list) and all("name" in i for i in [*live, *patch])
+    if named:
+        mine = {item["name"]: item for item in live}
+        return list({**mine, **{i["name"]: _patched(mine.get(i["name"]), i) for i in patch}}.values())
+    return patch
+
+

@@ -42,6 +42,8 @@ def state_with(
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default state folder is relative; nothing is registered for the tests' own end."""
     monkeypatch.chdir(tmp_path)
+    # No kubeconfig of whoever runs the tests: the runs would take its cluster's lease.
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("atexit.register", lambda function: function)
     monkeypatch.setattr(sys, "argv", ["pyinfra", "-y", "inventory.py", "deploy.py"])
 
