@@ -15,6 +15,8 @@ from breakwater.commands import Refusal
 LIMIT = (5, 30)
 # Seconds between two looks, and between two lines that say what is awaited.
 _LOOK, _SAY = 1.0, 10.0
+# Characters of what pods and events say.
+_WORDS = 200
 # Seconds after which a Helm that was killed has surely ended: it is not told to wait.
 _HELM_ENDS = 30
 
@@ -27,12 +29,12 @@ class ClusterAccess:
     context: str = ""
 
 
-@contextmanager
-def api(access: ClusterAccess) -> Generator[client.ApiClient, None, None]:
 class NoAnswer(Refusal):
     """There is no way to the cluster: no usable kubeconfig, or nobody answers."""
 
 
+@contextmanager
+def api(access: ClusterAccess) -> Generator[client.ApiClient, None, None]:
     """A client of the cluster, closed afterwards; its failures become Refusals with a next step."""
     try:
         opened = config.new_client_from_config(access.kubeconfig, access.context or None)
@@ -78,19 +80,19 @@ def remove_pending_revision(access: ClusterAccess, namespace: str, release: str,
     """Remove the record of a Helm run that was killed, so that the next one can begin. Objects stay.
 
     Helm refuses to work on a release in a pending state and never ends that state by itself.
-    The killed run's Helm may still be at work for a moment: it gets its time first.
+    The killed run's Helm may still be at work for a moment: it gets what is left of its time first.
     """
     name = f"sh.helm.release.v1.{release}.v{revision}"
     with api(access) as opened:
         core = client.CoreV1Api(opened)
 
         def pending() -> list[str]:
-            labels = _secret_labels(core, namespace, name)
-            return (
-                [f"{release}: {labels['status']}"] if labels.get("status", "").startswith("pending-") else []
-            )
+            status = _labels(_secret(core, namespace, name)).get("status", "")
+            return [f"{release}: {status}"] if status.startswith("pending-") else []
 
-        if wait(f"Helm of an earlier run, revision {revision} of {release}", pending, _HELM_ENDS):
+        left = _HELM_ENDS - _age(_secret(core, namespace, name))
+        if wait(f"Helm of an earlier run, revision {revision} of {release}", pending, left):
+            print(f"    {release}: the record of its killed revision {revision} goes", flush=True)
             core.delete_namespaced_secret(name, namespace, _request_timeout=LIMIT)
 
 
@@ -145,15 +147,30 @@ def _not_ready(opened: client.ApiClient, namespace: str, release: str) -> list[s
 
 
 def _why(core: client.CoreV1Api, pods: list[client.V1Pod]) -> str:
-    """Why pods are not ready, from their containers' states, else from their newest event."""
+    """Why pods are not ready: a container's state and its last words, else the pod's newest event."""
     for pod in pods:
+        name, namespace = pod.metadata.name, pod.metadata.namespace
         for status in pod.status.container_statuses or []:
             waiting = status.state.waiting
             if waiting and waiting.reason != "ContainerCreating":
-                return f" ({pod.metadata.name}: {waiting.reason} {waiting.message or ''})".replace(" )", ")")
-        if event := newest_event(core, pod.metadata.namespace, pod.metadata.name):
-            return f" ({pod.metadata.name}: {event})"
+                words = _last_words(core, namespace, name, status) or waiting.message or ""
+                return f" ({name}: {waiting.reason} {words}".rstrip() + ")"
+        if event := newest_event(core, namespace, name):
+            return f" ({name}: {event})"
     return ""
+
+
+def _last_words(core: client.CoreV1Api, namespace: str, pod: str, status: client.V1ContainerStatus) -> str:
+    """What a container that ended and is to be started again said last; empty when it never ran."""
+    if not status.restart_count and not (status.last_state and status.last_state.terminated):
+        return ""
+    try:
+        log = core.read_namespaced_pod_log(
+            pod, namespace, container=status.name, previous=True, tail_lines=1, _request_timeout=LIMIT
+        )
+    except client.ApiException:
+        return ""  # it is gone already: the state says enough
+    return _plain(log)
 
 
 def newest_event(core: client.CoreV1Api, namespace: str, name: str) -> str:
@@ -165,17 +182,36 @@ def newest_event(core: client.CoreV1Api, namespace: str, name: str) -> str:
         namespace, field_selector=f"involvedObject.name={name}", _request_timeout=LIMIT
     ).items
     newest = max(events, key=lambda event: str(event.last_timestamp or event.event_time), default=None)
-    return " ".join(newest.message.split()) if newest and newest.message else ""
+    return _plain(newest.message or "") if newest else ""
 
 
-def _secret_labels(core: client.CoreV1Api, namespace: str, name: str) -> dict[str, str]:
+def _secret(core: client.CoreV1Api, namespace: str, name: str) -> client.V1Secret | None:
     try:
-        found = core.read_namespaced_secret(name, namespace, _request_timeout=LIMIT)
+        return core.read_namespaced_secret(name, namespace, _request_timeout=LIMIT)
     except client.ApiException as error:
         if error.status == 404:
-            return {}
+            return None
         raise
-    return found.metadata.labels or {}
+
+
+def _labels(secret: client.V1Secret | None) -> dict[str, str]:
+    return (secret.metadata.labels or {}) if secret else {}
+
+
+def _age(secret: client.V1Secret | None) -> float:
+    """Seconds since Helm last wrote this record of a revision, by its clock or the cluster's: the fewer."""
+    written = _labels(secret).get("modifiedAt", "")
+    times = [float(written)] if written.isdecimal() else []
+    if secret and secret.metadata.creation_timestamp:
+        times.append(secret.metadata.creation_timestamp.timestamp())
+    # A clock that is ahead of ours must not lengthen the wait.
+    return max(time.time() - max(times), 0) if times else 0
+
+
+def _plain(text: str) -> str:
+    """Others' words, fit for one line of a terminal."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"
 
 
 def _is_ready(node: client.V1Node) -> bool:

@@ -1,6 +1,7 @@
 """The bastion's side of the cluster, against a fake one: what is awaited, and what is said when it fails."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,12 +89,19 @@ class TestPendingRevision:
     SECRET = "sh.helm.release.v1.nfs-client.v3"
 
     @pytest.fixture(autouse=True)
-    def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(cluster, "_HELM_ENDS", 0)
+    def waits(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """How long it was ready to wait; the wait itself is over at once."""
+        waits: list[float] = []
+        wait = cluster.wait
+        monkeypatch.setattr(
+            cluster, "wait", lambda what, left, timeout: waits.append(timeout) or wait(what, left, -1)
+        )
+        return waits
 
-    def secret(self, fake: FakeCluster, status: str) -> None:
+    def secret(self, fake: FakeCluster, status: str, written: float = 0, created: str = "") -> None:
         for name in (self.SECRET, "sh.helm.release.v1.nfs-client.v2"):
-            metadata = {"name": name, "labels": {"status": status, "owner": "helm"}}
+            labels = {"status": status, "owner": "helm", "modifiedAt": str(int(written))}
+            metadata = {"name": name, "labels": labels, "creationTimestamp": created or None}
             fake.add(f"{IN}/secrets", {"metadata": metadata})
 
     def left(self, fake: FakeCluster) -> list[str]:
@@ -103,6 +111,18 @@ class TestPendingRevision:
         self.secret(fake, "pending-upgrade")
         cluster.remove_pending_revision(access, NAMESPACE, "nfs-client", 3)
         assert self.left(fake) == ["sh.helm.release.v1.nfs-client.v2"]
+
+    @pytest.mark.parametrize(("age", "left"), [(3600, 0), (20, 10), (0, 30), (-3600, 30)])
+    def test_a_helm_that_may_still_be_at_work_gets_the_rest_of_its_time(
+        self, fake: FakeCluster, access: ClusterAccess, waits: list[float], age: float, left: float
+    ) -> None:
+        """By Helm's clock, or by the cluster's: whichever leaves it more; one that is ahead adds nothing."""
+        now = time.time()
+        for written, created in ((now - age, 0.0), (0.0, now - age)):
+            fake.objects.clear()
+            self.secret(fake, "pending-install", written, time.strftime("%FT%TZ", time.gmtime(created)))
+            cluster.remove_pending_revision(access, NAMESPACE, "nfs-client", 3)
+            assert max(waits.pop(), 0) == pytest.approx(left, abs=2)
 
     def test_a_helm_that_came_to_its_end_keeps_its_record(
         self, fake: FakeCluster, access: ClusterAccess
@@ -167,6 +187,32 @@ class TestWaitForRelease:
             f"nfs-client: not ready after 0 s: the-{kind}: 1 of 2 ready (pod-1: ErrImagePull not found)"
         )
 
+    @pytest.mark.parametrize(
+        ("log", "said"),
+        [
+            ("mount: denied\n", "mount: denied"),
+            ("\x1b[31mboom\x1b[0m\n", "[31mboom [0m"),
+            ("x" * 300, "x" * 199 + "…"),
+        ],
+    )
+    def test_a_crashing_container_says_its_last_words(
+        self, fake: FakeCluster, access: ClusterAccess, log: str, said: str
+    ) -> None:
+        self.workload(fake, "deployments", 1)
+        fake.log = log
+        [status] = fake.objects[f"{IN}/pods"][0]["status"]["containerStatuses"]
+        status |= {
+            "restartCount": 2,
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting"}},
+        }
+        assert self.said(access).endswith(f"(pod-1: CrashLoopBackOff {said})")
+
+    def test_a_crash_whose_log_is_gone_has_its_state(self, fake: FakeCluster, access: ClusterAccess) -> None:
+        self.workload(fake, "deployments", 1)
+        fake.objects[f"{IN}/pods"][0]["status"]["containerStatuses"][0]["restartCount"] = 1
+        fake.refused["/log"] = (400, "previous terminated container not found")
+        assert self.said(access).endswith("(pod-1: ErrImagePull not found)")
+
     def test_an_upgrades_old_pods_do_not_count(self, fake: FakeCluster, access: ClusterAccess) -> None:
         self.workload(fake, "deployments", 2, observedGeneration=1)
         assert "the-deployments: 2 of 2 ready" in self.said(access)
@@ -174,7 +220,7 @@ class TestWaitForRelease:
     def test_the_newest_event_says_why(self, fake: FakeCluster, access: ClusterAccess) -> None:
         self.workload(fake, "deployments", 0)
         fake.objects[f"{IN}/pods"][0]["status"] = {}
-        for time, kind, text in (
+        for when, kind, text in (
             ("2026-01-01T00:00:01Z", "Warning", "no claim is bound yet"),
             ("2026-01-01T00:00:03Z", "Warning", "mount failed:\n  no route"),
             ("2026-01-01T00:00:02Z", "Normal", "scheduled"),
@@ -185,7 +231,7 @@ class TestWaitForRelease:
                     "involvedObject": {"name": "pod-1"},
                     "type": kind,
                     "message": text,
-                    "lastTimestamp": time,
+                    "lastTimestamp": when,
                 },
             )
         assert self.said(access).endswith("0 of 2 ready (pod-1: mount failed: no route)")
