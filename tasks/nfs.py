@@ -12,12 +12,24 @@ def nfs_server(run: Run) -> None:
     """The storage host exports every directory of the settings."""
     if "storage" not in host.groups:
         return
-    exports = list(run.settings.exports)
     nfs.server(
-        name="Directories exported to the nodes only",
-        exports=exports,
-        clients=[list(run.settings.client_addresses(export)) for export in exports],
+        name="Directories exported to their clients only",
+        exports=list(run.settings.exports),
+        survey=run.survey,
+        leaving=run.leaving,
     )
+
+
+@deploy("NFS server")
+def former_exports(run: Run) -> None:
+    """What left the settings is unexported last, when its storage class has gone too."""
+    if "storage" in host.groups:
+        nfs.unexport(
+            name="Former exports gone",
+            exports=list(run.settings.exports),
+            survey=run.survey,
+            leaving=run.leaving,
+        )
 
 
 @deploy("NFS client")

@@ -1,6 +1,7 @@
 """The NFS server on the storage host, and the NFS client on a node."""
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
@@ -9,6 +10,16 @@ from breakwater.facts.tagged import END, tagged
 
 # exportfs -s prints `PATH  CLIENT(OPTION,OPTION)`, one a line (exportfs(8)).
 _EXPORT = re.compile(r"^(?P<path>\S+)\s+(?P<client>\S+)\((?P<options>[^)]*)\)$")
+
+
+@dataclass(frozen=True)
+class ForeignExport:
+    """What another exports file says of a path and a client."""
+
+    place: str  # FILE line NUMBER
+    path: str
+    client: str
+    options: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -21,31 +32,39 @@ class ServerState:
     text: str | None  # our exports file; None: not there
     interrupted: bool  # a run was killed before it saw the effect of the text it had written
     table: dict[tuple[str, str], frozenset[str]]  # the kernel's: (path, client) -> options
-    foreign: frozenset[str]  # paths that other exports files name
+    foreign: tuple[ForeignExport, ...]  # what other exports files name
     directories: dict[str, tuple[str, str, str]]  # path -> (owner:group by name, by number, mode)
+    mounts: dict[str, str]  # path -> where the file system that holds it (or will) is mounted
+    disks: frozenset[str]  # mount points that /etc/fstab or a mount unit names, mounted or not
+    clients: frozenset[str]  # addresses of the NFSv4 clients there are right now
     errors: tuple[str, ...]  # what exists but could not be read
 
 
 class NfsServer(FactBase[ServerState | None]):
-    """Package, unit, our exports file, the kernel's table and the directories, in one command."""
+    """Package, unit, exports files, the kernel's table, clients, directories and disks, in one command."""
 
-    def command(self, path: str, directories: list[str]) -> StringCommand:
+    def command(self, path: str, directories: list[str], packages: list[str]) -> StringCommand:
         ours, former = QuoteString(path), QuoteString(f"{path}.before")
         # The bare echo ends a last line that has no newline: it would swallow the next answer.
         return StringCommand(
             ". /etc/os-release; echo system=$ID $ID_LIKE; PATH=$PATH:/usr/sbin:/sbin;",
-            *_installed("nfs-kernel-server"),
+            *_installed(packages),
             "systemctl is-active -q nfs-server && systemctl is-enabled -q nfs-server && echo running=yes;",
             "if [ -e", ours, "]; then echo file=yes;",
             "sed s/^/text=/", ours, "2>/dev/null && echo || echo error=", ours, "; fi;",
             "[ ! -e", former, "] || echo interrupted=yes;",
-            # every other file exportfs reads: its first words are paths that are not ours alone
+            # every other file that exportfs reads; awk ends each line, also a last one without its end
             "for f in /etc/exports /etc/exports.d/*.exports; do",
             '[ "$f" = ', ours, '] || [ ! -e "$f" ] ||',
-            r"""{ sed -n 's/^\(\/[^[:space:]]*\).*/foreign=\1/p' "$f"; echo; };""",
-            "done;",
+            """awk '{ print "foreign=" FILENAME ":" FNR ":" $0 }' "$f"; done;""",
             "exportfs -s 2>/dev/null | sed s/^/export=/;",
+            # address: "10.0.0.21:798" (Linux 5.3 and newer; nfsd has no such folder before it runs)
+            r"""sed -n 's/^address: "\(.*\):[0-9]*"$/client=\1/p'""",
+            "/proc/fs/nfsd/clients/*/info 2>/dev/null;",
+            r"""awk '$1 !~ /^#/ && $2 ~ /^\// { print "disk=" $2 }' /etc/fstab 2>/dev/null;""",
+            "sed -n s/^Where=/disk=/p /etc/systemd/system/*.mount 2>/dev/null;",
             *_stat(directories),
+            *_mounts(directories),
             END,
         )  # fmt: skip
 
@@ -58,8 +77,11 @@ class NfsServer(FactBase[ServerState | None]):
             text="".join(f"{line}\n" for line in values["text"]) if "file" in values else None,
             interrupted="interrupted" in values,
             table=dict(filter(None, map(_export, values["export"]))),
-            foreign=frozenset(values["foreign"]),
+            foreign=tuple(_foreign(values["foreign"])),
             directories=dict(map(_directory, values["directory"])),
+            mounts={path: where for where, path in (line.split(" ", 1) for line in values["mount"])},
+            disks=frozenset(values["disk"]),
+            clients=frozenset(address.strip("[]") for address in values["client"]),
             errors=tuple(error.strip() for error in values["error"]),
         )
 
@@ -75,10 +97,10 @@ class ClientState:
 class NfsClient(FactBase[ClientState | None]):
     """Whether this node can mount NFS."""
 
-    def command(self) -> StringCommand:
+    def command(self, packages: list[str]) -> StringCommand:
         return StringCommand(
             ". /etc/os-release; echo system=$ID $ID_LIKE;",
-            *_installed("nfs-common"),
+            *_installed(packages),
             END,
         )
 
@@ -87,14 +109,32 @@ class NfsClient(FactBase[ClientState | None]):
         return ClientState(tuple(" ".join(values["system"]).split()), "installed" in values)
 
 
-def _installed(debian: str) -> list[str | QuoteString]:
-    """Whether the package is whole: a run of apt that was killed leaves its programs there, not configured.
+class NfsMounts(FactBase[list[tuple[str, str]] | None]):
+    """What a node has mounted by NFS: (directory on its server, mount point)."""
 
-    + debian: the package's name there; the Red Hat family has one for server and client
+    def command(self) -> StringCommand:
+        # proc(5): field 5 is the mount point; after the dash come type and source
+        return StringCommand(
+            """awk '{ for (i = 7; $i != "-"; i++); if ($(i+1) ~ /^nfs/) print "mount=" $(i+2) " " $5 }'""",
+            "/proc/self/mountinfo &&",
+            END,
+        )
+
+    def process(self, output: list[str]) -> list[tuple[str, str]]:
+        lines = [line.split(" ", 1) for line in tagged("NfsMounts", output)["mount"]]
+        # 10.0.0.20:/srv/nfs, [fd00::20]:/srv/nfs
+        return [("/" + source.partition(":/")[2], point) for source, point in lines]
+
+
+def _installed(packages: list[str]) -> list[str | QuoteString]:
+    """Whether a package is whole: a run of apt that was killed leaves its programs there, not configured.
+
+    + packages: the name it has with dpkg, and the one it has with rpm
     """
+    debian, redhat = packages
     return [
         "case $(dpkg-query -W -f '${db:Status-Abbrev}'", QuoteString(debian), "2>/dev/null",
-        "|| rpm -q --qf 'ii ' nfs-utils 2>/dev/null) in ii*) echo installed=yes;; esac;",
+        "|| rpm -q --qf 'ii '", QuoteString(redhat), "2>/dev/null) in ii*) echo installed=yes;; esac;",
     ]  # fmt: skip
 
 
@@ -104,9 +144,51 @@ def _stat(directories: list[str]) -> list[str | QuoteString]:
     return ["stat -c 'directory=%U:%G %u:%g %a %n'", *map(QuoteString, directories), "2>/dev/null;"]
 
 
+def _mounts(directories: list[str]) -> list[str | QuoteString]:
+    """Where the file system of each directory is mounted; the nearest parent's, of one that is not there."""
+    if not directories:
+        return []
+    return [
+        "for d in", *map(QuoteString, directories), "; do",
+        'p=$d; while [ ! -e "$p" ]; do p=${p%/*}; p=${p:-/}; done;',
+        'echo "mount=$(stat -c %m "$p") $d"; done;',
+    ]  # fmt: skip
+
+
 def _export(line: str) -> tuple[tuple[str, str], frozenset[str]] | None:
     match = _EXPORT.match(line.strip())
     return match and ((match["path"], match["client"]), frozenset(match["options"].split(",")))
+
+
+def _foreign(lines: list[str]) -> list[ForeignExport]:
+    """exports(5): a path, then clients with options each; -OPTIONS before them are for all that follow."""
+    found, begun = [], ""
+    for line in lines:
+        file, number, text = line.split(":", 2)
+        if text.endswith("\\"):
+            begun += text[:-1]
+            continue
+        words, begun = _words(begun + text), ""
+        if not words or not words[0].startswith("/"):
+            continue
+        common: list[str] = []
+        for word in words[1:]:
+            if word.startswith("-"):
+                common = word[1:].split(",")
+                continue
+            client, _, options = word.rstrip(")").partition("(")
+            given = frozenset(filter(None, [*common, *options.split(",")]))
+            # `(rw)` without a client is everybody
+            found.append(ForeignExport(f"{file} line {number}", words[0], client or "*", given))
+    return found
+
+
+def _words(text: str) -> list[str]:
+    """A path may stand in quotes; a line that is not well-formed is for exportfs to complain of."""
+    try:
+        return shlex.split(text, comments=True)
+    except ValueError:
+        return []
 
 
 def _directory(line: str) -> tuple[str, tuple[str, str, str]]:

@@ -1,31 +1,40 @@
 """Exports on the storage host, and what a node needs to mount them."""
 
-from pyinfra import host
+from collections.abc import Iterable, Iterator, Sequence
+
+from pyinfra import host, state
 from pyinfra.api import QuoteString, StringCommand, operation
 
-from breakwater.commands import Commands, refuse, write_file
-from breakwater.facts.nfs import NfsClient, NfsServer, ServerState
-from breakwater.platforms import install, platform_of
+from breakwater.cluster import wait
+from breakwater.commands import Commands, Refusal, refuse, write_file
+from breakwater.exports_file import in_kernel, line_of, lines_of, mountpoints_of, table_of, text_of
+from breakwater.facts.nfs import NfsClient, NfsMounts, NfsServer, ServerState
+from breakwater.leaving import Leaving, in_use
+from breakwater.nfs_options import meaning
+from breakwater.platforms import DEBIAN, REDHAT, install, platform_of
 from breakwater.settings import Export
+from breakwater.survey import Survey
+from breakwater.volumes import below, volumes_below
 
 EXPORTS_FILE = "/etc/exports.d/breakwater.exports"
-# sync: the server answers when the data is on its disk; no_root_squash: the provisioner and
-# Harbor's containers make directories as root and give them to their own users;
-# no_subtree_check: exports(5) advises it, since renamed files break open handles otherwise.
-OPTIONS = ("rw", "sync", "no_subtree_check", "no_root_squash")
-
-Table = dict[tuple[str, str], frozenset[str]]
+# Seconds for the kubelet to unmount what a pod that has gone had mounted.
+_UNMOUNTED = 90
+_SERVER = [DEBIAN.nfs_server, REDHAT.nfs_server]
+_CLIENT = [DEBIAN.nfs_client, REDHAT.nfs_client]
 
 
 @operation()
-def server(exports: list[Export], clients: list[list[str]], path: str = EXPORTS_FILE) -> Commands:
-    """An NFS server that exports exactly these directories; foreign exports are left alone.
+def server(exports: list[Export], survey: Survey, leaving: Leaving, path: str = EXPORTS_FILE) -> Commands:
+    """An NFS server that exports these directories; foreign exports are left alone.
 
-    + exports: directories, with their owner and mode
-    + clients: for each export, the addresses that may mount it
+    What left the settings is still exported: `unexport` takes it away, late in the run.
+
+    + exports: directories, with their options, owner and mode
+    + survey: where the clients come from
+    + leaving: takes note of what left the settings
     + path: our file in /etc/exports.d
     """
-    live = host.get_fact(NfsServer, path=path, directories=[e.path for e in exports])
+    live = host.get_fact(NfsServer, path=path, directories=[e.path for e in exports], packages=_SERVER)
     if live is None or live.errors:
         yield refuse(f"{path}: its present state could not be read, so nothing was changed")
         return
@@ -33,7 +42,20 @@ def server(exports: list[Export], clients: list[list[str]], path: str = EXPORTS_
     if platform is None:
         yield refuse(f"NFS server: {' '.join(live.system)} is no system breakwater knows")
         return
-    text = exports_text(exports, clients)
+    lines = {e.path: line_of(e, e.clients_at(survey.addresses), _disk(e, live)) for e in exports}
+    former = lines_of(live.text)
+    leaving.paths = tuple(place for place in former if place not in lines)
+    wrong = [
+        *(f"{e.path}: none of its clients has an address" for e in exports if " " not in lines[e.path]),
+        *_disk_problems(exports, live),
+        *_contradictions(text_of(lines.values()), live),
+        *_users(leaving, leaving.namespace, survey, live),
+    ]
+    if wrong:
+        yield refuse("; ".join(wrong))
+        return
+    _warn_of_everyone(exports, live, survey)
+    text = text_of([*lines.values(), *(former[place] for place in leaving.paths)])
     commands = [] if live.installed else [install(platform, platform.nfs_server)]
     commands += [_directory(e) for e in exports if not _as_set(e, live)]
     if not live.running:
@@ -41,7 +63,8 @@ def server(exports: list[Export], clients: list[list[str]], path: str = EXPORTS_
     # The kernel's table is compared too: a run killed after the file was moved and before
     # exportfs left only the file right, and a hand may have changed only the table. What such
     # a run was to unexport is named nowhere any more, except in the former file it left.
-    if live.text != text or live.interrupted or not live.running or not _exported(live, text):
+    same = live.text == text and not live.interrupted and live.running
+    if not same or not in_kernel(live.table, text, live.text, {f.path for f in live.foreign}):
         commands.append(_export(path, text))
     if not commands:
         host.noop(f"{len(exports)} exports as set")
@@ -49,9 +72,38 @@ def server(exports: list[Export], clients: list[list[str]], path: str = EXPORTS_
 
 
 @operation()
+def unexport(exports: list[Export], survey: Survey, leaving: Leaving, path: str = EXPORTS_FILE) -> Commands:
+    """What left the settings is exported no more; its data stays.
+
+    + exports: what stays
+    + survey: takes note of where the data is
+    + leaving: what goes, as `server` found out
+    + path: our file in /etc/exports.d
+    """
+    if not leaving.paths:
+        host.noop("nothing left the settings")
+        return
+    live = host.get_fact(NfsServer, path=path, directories=[e.path for e in exports], packages=_SERVER)
+    if live is None or live.text is None:
+        yield refuse(f"{path}: its present state could not be read, so nothing was unexported")
+        return
+    # Provisioners have gone by now, and the kubelet takes a moment to unmount what they had.
+    reasons = wait(
+        f"nobody uses {', '.join(leaving.paths)}", lambda: _users(leaving, "", survey, live), _UNMOUNTED
+    )
+    if reasons:
+        yield refuse("; ".join(reasons))
+        return
+    for place in leaving.paths:
+        survey.warn(f"{place}: exported no more; its data stays in {place} on {host.name}")
+    kept = [line for place, line in lines_of(live.text).items() if place not in leaving.paths]
+    yield _export(path, text_of(kept))
+
+
+@operation()
 def client() -> Commands:
     """A node that can mount NFS."""
-    live = host.get_fact(NfsClient)
+    live = host.get_fact(NfsClient, packages=_CLIENT)
     platform = platform_of(live.system) if live else None
     if live is None or platform is None:
         yield refuse("NFS client: this host's system could not be read, so nothing was changed")
@@ -62,38 +114,107 @@ def client() -> Commands:
     yield install(platform, platform.nfs_client)
 
 
-def exports_text(exports: list[Export], clients: list[list[str]]) -> str:
-    """Our exports file: one line an export (exports(5)).
+def _disk(export: Export, live: ServerState) -> str:
+    """Where the disk under an export has to be mounted; empty for the system's own disk.
 
-    + clients: for each export, the addresses that may mount it
+    The settings say it, else the first run found it out and our exports file remembers it (mp=).
     """
-    options = ",".join(OPTIONS)
-    lines = ["# Managed by breakwater from group_data/all.py; the next run puts changes back."]
-    for export, addresses in zip(exports, clients, strict=True):
-        lines.append(" ".join([export.path, *(f"{address}({options})" for address in addresses)]))
-    return "".join(f"{line}\n" for line in lines)
+    if export.mountpoint:
+        return export.mountpoint
+    found = live.mounts.get(export.path, "/")
+    return mountpoints_of(live.text).get(export.path, "" if found == "/" else found)
 
 
-def _table(text: str | None) -> Table:
-    """What an exports file of ours puts into the kernel's table."""
-    lines = [line.split() for line in (text or "").splitlines() if not line.startswith("#")]
-    return {
-        (words[0], word.partition("(")[0]): frozenset(OPTIONS)
-        for words in lines
-        if words
-        for word in words[1:]
-    }
+def _disk_problems(exports: Iterable[Export], live: ServerState) -> Iterator[str]:
+    """Exports whose disk is not there: volumes would start afresh in the empty directory below it."""
+    for export in exports:
+        found, disk = live.mounts.get(export.path, "/"), _disk(export, live)
+        known = [place for place in live.disks if below(export.path, [place]) and len(place) > len(found)]
+        if disk and found != disk and below(disk, [found]):
+            yield (
+                f"{export.path}: its disk is not mounted at {disk}; mount it and run again"
+                " (while it is not, the server hands out nothing, and nothing was changed)"
+            )
+        elif disk != found and found != "/":
+            yield (
+                f"{export.path}: was on {disk or 'the system disk'}, and {found} is mounted over it now;"
+                f" unmount that or, when its data was moved there, set mountpoint = {found!r} for it"
+            )
+        elif known:
+            yield (
+                f"{export.path}: {max(known, key=len)} is to be mounted by fstab or a unit, and is not;"
+                " mount it, or remove it there"
+            )
 
 
-def _exported(live: ServerState, text: str) -> bool:
-    """Whether the kernel exports what the text says, and of our paths nothing else.
+def _contradictions(text: str, live: ServerState) -> Iterator[str]:
+    """Others' lines for our path and client that mean something else: exportfs takes whichever comes last."""
+    wanted = table_of(text)
+    for foreign in live.foreign:
+        ours = wanted.get((foreign.path, foreign.client))
+        theirs = meaning(foreign.options)
+        if ours is not None and {**ours, "mountpoint": ""} != {**theirs, "mountpoint": ""}:
+            differ = ", ".join(
+                f"{theirs[key] or 'no ' + key} there and {ours[key] or 'no ' + key} in the settings"
+                for key in ours
+                if ours[key] != theirs[key] and key != "mountpoint"
+            )
+            yield (
+                f"{foreign.place} exports {foreign.path} to {foreign.client} as well, with {differ};"
+                " remove that line, or the export from the settings"
+            )
 
-    The kernel adds options of its own (wdelay, hide, sec=sys): ours must be among them.
+
+def _warn_of_everyone(exports: Sequence[Export], live: ServerState, survey: Survey) -> None:
+    paths = {export.path for export in exports}
+    for foreign in live.foreign:
+        if foreign.path in paths and foreign.client == "*":
+            survey.warn(f"{foreign.path}: {foreign.place} exports it to everyone; the line is not ours")
+
+
+def _users(leaving: Leaving, namespace: str, survey: Survey, live: ServerState) -> list[str]:
+    """Why what left the settings cannot be unexported; nothing when nobody uses it.
+
+    + namespace: what our provisioners in it have is about to go, and counts for nothing
     """
-    wanted = _table(text)
-    ours = {path for path, _ in wanted} | {path for path, _ in _table(live.text)}
-    extra = {key for key in live.table if key[0] in ours - live.foreign} - set(wanted)
-    return not extra and all(options <= live.table.get(key, frozenset()) for key, options in wanted.items())
+    if not leaving.paths:
+        return []
+    gone = f"{', '.join(leaving.paths)}: left the settings, and"
+    try:
+        volumes = volumes_below(leaving.access, leaving.paths, leaving.servers)
+        used = in_use(leaving.paths, volumes, _mounts(leaving.nodes), namespace)
+    except Refusal as refusal:
+        return [f"{gone} who uses it cannot be seen: {refusal}"]
+    if used:
+        fix = "put the export back into the settings, or delete what uses it first"
+        return [f"{gone} is in use: {'; '.join(used)}; {fix}"]
+    doubts = [] if leaving.force else list(_doubts(leaving.nodes, survey, live))
+    if doubts:
+        fix = "when you are sure that nobody does, add --data force=unexport"
+        return [f"{gone} may be in use: {'; '.join(doubts)}; {fix}"]
+    return []
+
+
+def _mounts(nodes: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """What each node that this run has looked at has mounted by NFS. Raises Refusal."""
+    found = {}
+    for node in state.active_hosts:
+        if node.name in nodes:
+            mounted = node.get_fact(NfsMounts)
+            if mounted is None:
+                raise Refusal(f"{node.name}: what it has mounted could not be read")
+            found[node.name] = mounted
+    return found
+
+
+def _doubts(nodes: Iterable[str], survey: Survey, live: ServerState) -> Iterator[str]:
+    """What cannot be seen from here: nodes that are not in this run, and clients that are in no inventory."""
+    active = {node.name for node in state.active_hosts}
+    yield from (f"node {name} was not looked at" for name in nodes if name not in active)
+    known = {address for addresses in survey.addresses.values() for address in addresses}
+    strangers = sorted(live.clients - known)
+    if strangers:
+        yield f"the server has clients that are not in the inventory: {', '.join(strangers)}"
 
 
 def _as_set(export: Export, live: ServerState) -> bool:
@@ -118,7 +239,7 @@ def _export(path: str, text: str) -> StringCommand:
     file, old = QuoteString(path), QuoteString(f"{path}.before")
     seen = [
         bit
-        for export, client_address in _table(text)
+        for export, client_address in table_of(text)
         for bit in ("&& echo \"$table\" | grep -q -F --", QuoteString(f"{export} {client_address}("))
     ]  # fmt: skip
     return StringCommand(

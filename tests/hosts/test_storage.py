@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from breakwater.settings import Settings
+from tests.hosts.conftest import Hosts
 
 
 def test_nfs_server_runs_and_comes_back_after_a_reboot(storage: Any) -> None:
@@ -22,11 +23,13 @@ def test_the_exports_file_is_ours(storage: Any, settings: Settings) -> None:
     assert (file.user, file.group, file.mode) == ("root", "root", 0o644)
 
 
-def test_the_kernel_exports_to_these_clients_only(storage: Any, settings: Settings) -> None:
+def test_the_kernel_exports_to_these_clients_only(hosts: Hosts, storage: Any, settings: Settings) -> None:
     rows = [line.split() for line in storage.check_output("exportfs -s").splitlines()]
+    nodes = {name: (_source(hosts.connect(name), settings.storage_address),) for name in settings.nodes}
+    addresses = {**settings.addresses, **nodes}
     for export in settings.exports:
         exported = {client.partition("(")[0] for path, client in rows if path == export.path}
-        assert exported == set(settings.client_addresses(export)), export.path
+        assert exported == set(export.clients_at(addresses)), export.path
 
 
 def test_directories_are_there_with_owner_and_mode(storage: Any, settings: Settings) -> None:
@@ -36,3 +39,18 @@ def test_directories_are_there_with_owner_and_mode(storage: Any, settings: Setti
         owners = {f"{directory.user}:{directory.group}", f"{directory.uid}:{directory.gid}"}
         assert export.owner in owners
         assert directory.mode == int(export.mode, 8)
+
+
+def test_exports_on_a_disk_of_their_own_are_bound_to_it(storage: Any, settings: Settings) -> None:
+    rows = storage.check_output("exportfs -s").splitlines()
+    for export in settings.exports:
+        mounted = storage.check_output("stat -c %%m %s", export.path)
+        bound = [f"mountpoint={mounted}" in row for row in rows if row.split()[0] == export.path]
+        # On the system's own disk there is nothing that could be missing.
+        assert all(bound) if mounted != "/" else not any(bound)
+
+
+def _source(node: Any, storage_address: str) -> str:
+    """The address from which a node reaches the storage host."""
+    found = node.check_output("getent ahosts %s", storage_address).split()[0]
+    return str(node.check_output("ip route get %s", found).partition(" src ")[2].split()[0])

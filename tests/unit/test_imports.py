@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # What the settings are made of: they are read before there is a host, a cluster or pyinfra.
-SETTINGS = {"settings", "limits", "problems", "contradictions", "versions"}
+SETTINGS = {"settings", "limits", "problems", "contradictions", "nfs_options", "versions"}
 # What ties a run together: it may know everything, so nobody below it may know it.
 TOP = {"breakwater.run", "breakwater.inventory", "breakwater.__main__", "breakwater.render"}
 

@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing.util import FakeHost, FakeState
 
+from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal, attempt, refuse, write_file
+from breakwater.leaving import Leaving
 from breakwater.operations import nfs, proof
 from breakwater.platforms import DEBIAN, install
 from breakwater.proof import FILE, Proof
 from breakwater.settings import Export
+from breakwater.survey import Survey
 
 ME = f"{os.getuid()}:{os.getgid()}"
 OURS = "etc/exports.d/breakwater.exports"
@@ -40,19 +44,24 @@ def sh(command: StringCommand, folder: Path) -> "subprocess.CompletedProcess[str
 
 
 def deploy(on: FolderHost, exports: list[Export], clients: list[list[str]]) -> list[str]:
-    """nfs.server on that host, as pyinfra runs it: until a command fails. Errors, or what was run."""
+    """nfs.server, then nfs.unexport, as pyinfra runs them: until a command fails. Errors, or what was run."""
 
     class Host(FakeHost):  # type: ignore[misc]
         def get_fact(self, fact: Any, **kwargs: Any) -> Any:
             return on.fact(fact, **kwargs)
 
     state, run = FakeState(), []
+    state.active_hosts = []
+    whole = [replace(export, networks=tuple(at)) for export, at in zip(exports, clients, strict=False)]
+    leaving = Leaving(ClusterAccess("kubeconfig"), (), "nfs-provisioner", ())
+    arguments: dict[str, Any] = {"exports": whole, "survey": Survey(), "leaving": leaving}
     with ctx_state.use(state), ctx_host.use(Host(state, "host", {}, {})):
-        for command in nfs.server._inner(exports=exports, clients=clients):
-            done = on.run(command)
-            run.append(command.get_raw_value().split()[0])
-            if done.returncode:
-                return [f"failed: {done.stderr.strip() or done.returncode}"]
+        for operation in (nfs.server, nfs.unexport):
+            for command in operation._inner(**arguments):
+                done = on.run(command)
+                run.append(command.get_raw_value().split()[0])
+                if done.returncode:
+                    return [f"failed: {done.stderr.strip() or done.returncode}"]
     return run
 
 
@@ -61,6 +70,12 @@ def kernel(on: FolderHost) -> list[str]:
     table = on.root / "table"
     rows = table.read_text().splitlines() if table.exists() else []
     return [row.replace("  ", " ").partition("(")[0] for row in rows]
+
+
+@pytest.fixture(autouse=True)
+def no_volumes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster has none, so that what left the settings may go."""
+    monkeypatch.setattr(nfs, "volumes_below", lambda *args: [])
 
 
 @pytest.fixture
