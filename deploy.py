@@ -4,6 +4,7 @@ from pyinfra import state
 
 from breakwater.run import this_run
 from tasks.bundle import images
+from tasks.firewall import let_nodes_in
 from tasks.nfs import nfs_client, nfs_server
 from tasks.preflight import all_hosts_through, check_hosts, remember
 from tasks.storage_class import prove_storage, storage_classes
@@ -11,6 +12,7 @@ from tasks.storage_class import prove_storage, storage_classes
 run = this_run(state)
 
 check_hosts(run)
+let_nodes_in(run)
 nfs_server(run)
 all_hosts_through(run)
 nfs_client(run)

@@ -15,6 +15,7 @@ class Platform:
     refresh: str  # reads the package lists anew
     install: str  # installs the packages named after it
     repair: str  # finishes what a killed run of the package manager left
+    firewall_file: str  # where nftables rules outlive a reboot
 
 
 # Lock::Timeout: another package run (an unattended upgrade) may be going on; wait for it, not for ever.
@@ -27,6 +28,7 @@ DEBIAN = Platform(
     refresh=f"{_APT} update",
     install=f"{_APT} --no-install-recommends install",
     repair="DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a",
+    firewall_file="/etc/nftables.conf",
 )
 REDHAT = Platform(
     name="Red Hat",
@@ -35,6 +37,15 @@ REDHAT = Platform(
     refresh="dnf -y -q makecache",
     install="dnf -y -q install",
     repair="true",
+    firewall_file="/etc/sysconfig/nftables.conf",
+)
+
+# What package managers lock while they change a host: dpkg; rpm, on the RHEL family and on Fedora.
+PACKAGE_LOCKS = (
+    "/var/lib/dpkg/lock-frontend",
+    "/var/lib/dpkg/lock",
+    "/var/lib/rpm/.rpm.lock",
+    "/usr/lib/sysimage/rpm/.rpm.lock",
 )
 
 # ID and ID_LIKE of os-release(5)

@@ -2,6 +2,7 @@
 
 import atexit
 import hashlib
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +19,13 @@ from breakwater.inventory import settings_of
 from breakwater.problems import did_you_mean
 from breakwater.proof import Proof
 from breakwater.settings import Export, Settings, SettingsError
-from breakwater.summary import Summary
+from breakwater.summary import Summary, excuse
 from breakwater.survey import Survey
 
 # What may be given with --data, beside pyinfra's own.
 _OPTIONS = {"report": "a file for the summary as JSON", "prove": "always"}
+# In the state folder: {node: the addresses from which it was seen to reach the storage host}.
+ADDRESSES = "addresses.json"
 # pyinfra's ways of running that would let one host run ahead of the others.
 _REFUSED = {
     "--no-wait": "it lets one host run ahead of others that have failed",
@@ -37,8 +40,10 @@ class Run:
         self.settings = settings
         self.access = ClusterAccess(str(Path(settings.kubeconfig).expanduser()), settings.kube_context or "")
         self.bundle = bundles.read(Path(settings.bundle).expanduser()) if settings.bundle else None
-        self.summary = Summary(state)
         self.survey = Survey(addresses={**settings.addresses})
+        self.summary = Summary(state, self.survey)
+        self.summary.warnings += settings.warnings
+        self._excuse(state)
         self._begun = False
         self._proofs: dict[str, Proof] = {}
         self._folder = Path(settings.state).expanduser()
@@ -60,11 +65,16 @@ class Run:
         """This run's proof of one storage class, the same for every step that takes part."""
         return self._proofs.setdefault(export.path, Proof(str(export.storage_class)))
 
+    def has(self, name: str) -> bool:
+        """Whether this run reaches a host: chosen, connected, and not failed."""
+        return any(host.name == name for host in self.summary.state.active_hosts)
+
     def begin_changes(self) -> None:
         """From here on hosts may be changed. Each of them comes here; the first one counts."""
         if self._begun:
             return
         self._begun = True
+        self._remember_addresses()
         if self._lease:
             # Nobody renews it while pyinfra waits for an answer to its question.
             self._lease.confirm()
@@ -78,6 +88,27 @@ class Run:
         if self._mark() != self._fingerprint():
             self._moved.write_text(self._fingerprint())
         self._moved.rename(self._proved)
+
+    def _excuse(self, state: State) -> None:
+        """Nodes that may be missing: this run's failures are without them."""
+        self.summary.down = excuse(state, self.settings.nodes_down)
+        for name in self.settings.nodes_down:
+            if name in self.summary.down:
+                self.survey.warn(f"{name}: not reached, and in nodes_down: this run went on without it")
+            elif self.has(name):
+                self.survey.warn(f"{name}: in nodes_down, and it answers: take it out of the list")
+
+    def _remember_addresses(self) -> None:
+        """From where each node was seen to come, for a run that cannot look at all of them."""
+        file = self._folder / ADDRESSES
+        before = json.loads(file.read_text()) if file.exists() else {}
+        seen = {name: list(self.survey.addresses[name]) for name in self.survey.machine_ids}
+        known = {name: at for name, at in {**before, **seen}.items() if name in self.settings.nodes}
+        if known != before:
+            new = file.with_suffix(".new")
+            new.touch(mode=0o600)
+            new.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+            new.rename(file)
 
     def _lose_lease(self, reason: str) -> None:
         """Someone else may be changing things: end here, from whichever greenlet this is."""

@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,17 @@ import gevent
 from pyinfra.api import Host, State
 from pyinfra.api.state import BaseStateCallback, StateStage
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from breakwater.survey import Finding, Survey
 
 # Seconds between two lines about an operation that is still going on.
 _SAY = 15
 # A group's last word about a part: the worst of its operations'.
 _RANK = {"not reached": 0, "unchanged": 1, "done": 2, "failed": 3}
+# Of a host that may be missing, and is.
+_DOWN = "down"
 
 
 @dataclass
@@ -39,8 +45,11 @@ class PartResult:
 class Summary(BaseStateCallback):
     """Listens to pyinfra's run; its table is written at exit, so it appears after a failure too."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, survey: Survey) -> None:
         self.state = state
+        self.survey = survey
+        self.down: list[str] = []  # hosts that may be missing, and are
+        self.warnings: list[str] = []
         self.began = time.monotonic()
         self.ended_because: list[str] = []
         self.next_step = ""
@@ -97,6 +106,7 @@ class Summary(BaseStateCallback):
         if self._current:
             self.operation_end(self.state, self._current)
         if not self._results and not self.ended_because:
+            self._print_findings(_console())
             return
         self._fill()
         outcome = self._outcome()
@@ -111,9 +121,10 @@ class Summary(BaseStateCallback):
                 self._part(host.name, op_hash)
         for name in lost_hosts(self.state):
             if name not in self._results:
-                self._results[name] = {
-                    "Connection": PartResult("failed", 0.0, ["not connected; see the error above"])
-                }
+                status, reason = ("failed", "not connected; see the error above")
+                if name in self.down:
+                    status, reason = (_DOWN, "not connected, and in nodes_down")
+                self._results[name] = {"Connection": PartResult(status, 0.0, [reason])}
 
     def _outcome(self) -> str:
         statuses = {part.status for parts in self._results.values() for part in parts.values()}
@@ -123,21 +134,43 @@ class Summary(BaseStateCallback):
         return "done" if "done" in statuses else "unchanged"
 
     def _print(self, outcome: str) -> None:
-        console = Console(stderr=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+        console = _console()
         table = Table("Host", "Part", "Result", "Seconds", "Why", box=None, pad_edge=False)
+        found = {finding.host for finding in self._findings()}
         for host, parts in self._results.items():
             for name, part in parts.items():
+                why = "see below" if name == "Preflight" and host in found else " | ".join(part.reasons)
                 style = {"failed": "red", "done": "green"}.get(part.status, "")
-                table.add_row(
-                    host, name, part.status, f"{part.seconds:.1f}", " | ".join(part.reasons), style=style
-                )
+                row = (host, name, part.status, f"{part.seconds:.1f}", why)
+                table.add_row(*map(escape, row), style=style)
         console.print()
         console.print(table)
+        self._print_findings(console)
+        for line in self._warnings():
+            console.print(f"Warning: {line}", style="yellow", markup=False)
         for line in self.ended_because:
             console.print(line, style="red", markup=False)
         seconds = time.monotonic() - self.began
         console.print(f"\nbreakwater: {outcome}, {seconds:.0f} s", style="bold")
         console.print(f"Next: {self._next(outcome)}", markup=False)
+
+    def _print_findings(self, console: Console) -> None:
+        """Everything that keeps the run from beginning, of all hosts."""
+        if not (findings := self._findings()):
+            return
+        wide = max(len(finding.host) for finding in findings)
+        lines = [f"{'Host':{wide}}  What is wrong, and what to do"]
+        for finding in findings:
+            lines += [f"{finding.host:{wide}}  {finding.what}", f"{'':{wide}}    {finding.fix}"]
+        console.print()
+        # Lines are as long as they are: a command that was folded into a column cannot be copied.
+        console.print("\n".join(lines), markup=False, soft_wrap=True)
+
+    def _findings(self) -> list[Finding]:
+        return list(dict.fromkeys(finding for found in self.survey.findings.values() for finding in found))
+
+    def _warnings(self) -> list[str]:
+        return list(dict.fromkeys([*self.warnings, *self.survey.warnings]))
 
     def _next(self, outcome: str) -> str:
         again = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
@@ -151,6 +184,8 @@ class Summary(BaseStateCallback):
             "seconds": round(time.monotonic() - self.began, 1),
             "ended_because": self.ended_because,
             "next": self._next(outcome),
+            "preflight": [asdict(finding) for finding in self._findings()],
+            "warnings": self._warnings(),
             "hosts": {
                 host: {
                     name: {**asdict(part), "seconds": round(part.seconds, 1)} for name, part in parts.items()
@@ -172,6 +207,20 @@ class Summary(BaseStateCallback):
             seconds = time.monotonic() - self._started
             if at_work:
                 print(f"    {name}: {', '.join(at_work)}, {seconds:.0f} s so far", flush=True)
+
+
+def _console() -> Console:
+    return Console(stderr=False, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def excuse(state: State, names: Iterable[str]) -> list[str]:
+    """Of these hosts, those that were not reached: no failure of this run, so they are not left among them.
+
+    pyinfra ends with 1 when one host failed, whatever became of the others.
+    """
+    absent = {host for host in state.failed_hosts if host.name in names} - state.activated_hosts
+    state.failed_hosts -= absent
+    return sorted(host.name for host in absent)
 
 
 def lost_hosts(state: State) -> list[str]:

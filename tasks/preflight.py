@@ -1,8 +1,11 @@
 """Nothing changes before every host that the run will touch has what it needs."""
 
+from dataclasses import replace
+
 from pyinfra import host
 from pyinfra.api import deploy
 
+from breakwater.checks import Part
 from breakwater.operations import preflight
 from breakwater.run import Run
 
@@ -10,16 +13,36 @@ from breakwater.run import Run
 @deploy("Preflight")
 def check_hosts(run: Run) -> None:
     """Every host is reachable, known and able; the cluster answers."""
-    if {"storage", "nodes"} & set(host.groups):
+    settings = run.settings
+    mounts = "nodes" in host.groups
+    part = Part(mounts=mounts, imports=mounts and run.bundle is not None)
+    # Nodes first: the storage host's firewall is looked at only when one of them does not come through.
+    if mounts and "storage" not in host.groups:
         preflight.ready(
-            name="Host ready",
-            storage_address=run.settings.storage_address,
-            serves="storage" in host.groups,
-            mounts="nodes" in host.groups,
-            imports="nodes" in host.groups and run.bundle is not None,
+            name="Node ready",
+            storage_address=settings.storage_address,
+            survey=run.survey,
+            part=part,
+            storage_follows=run.has(settings.storage_host),
+        )
+    if "storage" in host.groups:
+        preflight.ready(
+            name="Storage host ready",
+            storage_address=settings.storage_address,
+            survey=run.survey,
+            part=replace(part, exports=tuple(export.path for export in settings.exports)),
+            manages=settings.firewall == "manage",
         )
     if "bastion" in host.groups:
-        preflight.cluster_ready(name="Cluster ready", access=run.access, _sudo=False)
+        preflight.cluster_ready(
+            name="Cluster ready",
+            access=run.access,
+            survey=run.survey,
+            hosts=list(settings.nodes),
+            down=list(settings.nodes_down),
+            exports=list(settings.classes),
+            _sudo=False,
+        )
     preflight.barrier(name="All hosts ready", summary=run.summary)
     # On every host, so that a run without the bastion (--limit nodes) owes its proof to the next one.
     preflight.passed(name="Changes may begin", then=run.begin_changes)

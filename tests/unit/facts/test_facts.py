@@ -11,7 +11,7 @@ from pyinfra.api import FactBase, FactProcessError, StringCommand
 from breakwater.facts.bundle import Image, Images
 from breakwater.facts.helm import HelmRelease, ReleaseState
 from breakwater.facts.nfs import ClientState, NfsClient, NfsServer, ServerState
-from breakwater.facts.preflight import HostState, Preflight
+from breakwater.facts.preflight import PackageRuns, Preflight
 from breakwater.facts.tagged import tagged
 
 AWKWARD = """/it's "a" $(touch executed) `touch executed`; touch executed"""
@@ -24,6 +24,11 @@ FACTS: list[tuple[type[FactBase[Any]], dict[str, Any]]] = [
     (Images, {}),
     (HelmRelease, {"release": AWKWARD, "namespace": AWKWARD, "helm": ["helm", "--kubeconfig", AWKWARD]}),
     (Preflight, {"storage": AWKWARD}),
+    (
+        Preflight,
+        {"storage": AWKWARD, "mounts": True, "locks": [AWKWARD], "exports": [AWKWARD], "firewall": AWKWARD},
+    ),
+    (PackageRuns, {"locks": [AWKWARD]}),
 ]
 # What each answers when all is well, cut short after any line of which it is nobody's answer.
 ANSWERS: dict[type[FactBase[Any]], str] = {
@@ -31,7 +36,8 @@ ANSWERS: dict[type[FactBase[Any]], str] = {
     NfsClient: "system=debian\ninstalled=yes\nend=",
     Images: "image=REF TYPE DIGEST SIZE PLATFORMS LABELS\nend=",
     HelmRelease: json.dumps({"info": {"status": "deployed"}, "version": 1}, indent=1),
-    Preflight: "system=debian\nversion=13\nuser=0\nroute=yes\nend=",
+    Preflight: "system=debian\nversion=13\nuser=0\nroute=1.1.1.1 src 1.1.1.2\nend=",
+    PackageRuns: "package_run=1 apt-get\nend=",
 }
 
 
@@ -158,25 +164,6 @@ class TestNfsClient:
     def test_process(self, installed: bool) -> None:
         lines = ["system=rocky rhel", *["installed=yes"] * installed, "end="]
         assert NfsClient().process(lines) == ClientState(("rocky", "rhel"), installed)
-
-
-class TestPreflight:
-    def test_read(self, folder_host: FolderHost) -> None:
-        folder_host.program("modprobe", '[ "$3" = nfs ]')
-        folder_host.program("id", "echo 0")
-        folder_host.program("ip", '[ "$3" = 10.0.0.20 ]')
-        assert folder_host.fact(Preflight, storage="10.0.0.20") == HostState(
-            ("debian",), "13", 0, frozenset({"nfs"}), containerd=False, route=True
-        )
-        folder_host.program("id", "echo 1000")
-        state = folder_host.fact(Preflight, storage="10.9.9.9")
-        assert (state.user, state.route) == (1000, False)
-
-    def test_containerd(self) -> None:
-        assert Preflight().process(["containerd=yes", "end="]).containerd
-
-    def test_whoever_does_not_say_who_he_is_is_not_root(self) -> None:
-        assert Preflight().process(["user=", "end="]).user == -1
 
 
 class TestImages:

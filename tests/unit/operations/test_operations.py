@@ -6,11 +6,13 @@ A case stands in a folder named MODULE.OPERATION and is named for the behaviour 
     facts      the lines that each fact's command prints, null when it failed
     asked      arguments that a fact must have been asked with (optional)
     bastion    functions of the bastion's that are refused, with the reason (optional)
+    nodes      of the cluster, and `promised`, the bytes by class, as the bastion finds them (optional)
     commands   what is run, in order: a shell command (HELM is this environment's), {run, stdin},
                {upload, to}, {call, with}, or {exports: TEXT}, which is the command that
                nfs.server/fresh_host.yaml has in full
     refusal    the reason with which it ends; nothing is run after it
     noop       what is said when there is nothing to do
+    warnings   for the end of the run, that the operation leaves in its survey (optional)
 """
 
 import importlib
@@ -27,8 +29,10 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing.util import FakeHost, FakeState, coerce_operation_arguments, get_command_string
 
-from breakwater import cluster
+from breakwater import cluster, nodes, room
 from breakwater.commands import Refusal, refuse
+from breakwater.nodes import Node
+from breakwater.operations import preflight
 from breakwater.operations.nfs import EXPORTS_FILE, _export
 
 CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
@@ -102,9 +106,14 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
         return call
 
+    monkeypatch.setattr(cluster, "wait", lambda what, left, timeout: left())  # and time is over
+    monkeypatch.setattr(preflight, "time", lambda: 1000.0)
+    monkeypatch.setattr(nodes, "listed", lambda access: [Node(**node) for node in case.get("nodes", [])])
+    monkeypatch.setattr(room, "promised", lambda access: case.get("promised", {}))
     for function in ("wait_for_release", "remove_pending_revision", "check"):
         monkeypatch.setattr(cluster, function, recorder(function))
     state = FakeState()
+    state.is_executing = True
     host = CaseHost(state, case.get("facts", {}))
     _, kwargs = coerce_operation_arguments(operation, [], case.get("args", {}))
     with ctx_state.use(state), ctx_host.use(host):
@@ -112,6 +121,8 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert shown == wanted(case)
     assert host.noop_description == case.get("noop")
+    if "warnings" in case:
+        assert kwargs["survey"].warnings == case["warnings"]
     for fact, arguments in case.get("asked", {}).items():
         assert host.asked[fact] == yaml.safe_load(yaml.safe_dump(arguments).replace("HELM", HELM))
 
