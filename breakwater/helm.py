@@ -29,11 +29,15 @@ def helm_command(access: ClusterAccess) -> list[str]:
 def chart(name: str, version: str, repository: str, bundle: Bundle | None) -> Chart:
     """The chart from the bundle when there is one, else from its repository.
 
+    + repository: a folder of charts with an index (https://, http://), or a registry's (oci://)
+
     Raises BundleError when the bundle does not have it.
     """
     if bundle:
         packed = bundle.chart(name, version)
         return Chart((str(bundle.root / packed.file),), f"breakwater: {name} {version} {packed.digest}")
-    return Chart(
-        (name, "--repo", repository, "--version", version), f"breakwater: {name} {version} of {repository}"
-    )
+    mark = f"breakwater: {name} {version} of {repository}"
+    if repository.startswith("oci://"):
+        # A registry has no index to look names up in: the chart's own address is asked for.
+        return Chart((f"{repository.rstrip('/')}/{name}", "--version", version), mark)
+    return Chart((name, "--repo", repository, "--version", version), mark)

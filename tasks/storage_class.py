@@ -1,4 +1,4 @@
-"""Every export that asks for one has a storage class, and a provisioner of its own behind it."""
+"""Every export that asks for one has a storage class, and a provisioner of its own; no other has."""
 
 from typing import Any
 
@@ -11,10 +11,6 @@ from breakwater.run import Run
 from breakwater.settings import Export
 
 CHART = "nfs-subdir-external-provisioner"
-
-# nfsvers=4.1: one port, and sessions that survive a server's restart; hard: a soft mount turns
-# a server's reboot into broken files; noatime: reading should not write.
-MOUNT_OPTIONS = ["nfsvers=4.1", "hard", "noatime"]
 
 
 @deploy("Storage class")
@@ -34,6 +30,24 @@ def storage_classes(run: Run) -> None:
             timeout=settings.timeout,
             _sudo=False,
         )
+
+
+@deploy("Storage class")
+def former_classes(run: Run) -> None:
+    """A class that left the settings goes, and its provisioner with it, when nothing uses it any more."""
+    if "bastion" not in host.groups:
+        return
+    settings = run.settings.provisioner
+    helm.former_provisioners(
+        name="Former classes gone",
+        kept=[export.release for export in run.settings.classes],
+        chart=CHART,
+        server=run.settings.storage_address,
+        namespace=settings.namespace,
+        access=run.access,
+        timeout=settings.timeout,
+        _sudo=False,
+    )
 
 
 @deploy("Proof")
@@ -71,12 +85,15 @@ def prove_storage(run: Run) -> None:
 
 
 def _values(export: Export, storage_address: str) -> dict[str, Any]:
-    """Values that differ from the chart's own (values.yaml of nfs-subdir-external-provisioner 4.0.18)."""
+    """Values that are not simply the chart's own (values.yaml of nfs-subdir-external-provisioner 4.0.18)."""
     return {
-        "nfs": {"server": storage_address, "path": export.path, "mountOptions": MOUNT_OPTIONS},
+        "nfs": {"server": storage_address, "path": export.path, "mountOptions": list(export.mount_options)},
         "storageClass": {
             "name": export.storage_class,
             "provisionerName": export.provisioner_name,
+            "defaultClass": export.default,
+            "reclaimPolicy": export.reclaim,
+            "archiveOnDelete": export.archive_on_delete,
             # NFS lets every node write; the default, ReadWriteOnce, is only what the class says of itself.
             "accessModes": "ReadWriteMany",
         },

@@ -1,4 +1,4 @@
-"""A Helm release as the cluster has it."""
+"""Helm's releases as the cluster has them."""
 
 import json
 from dataclasses import dataclass, field
@@ -21,11 +21,21 @@ class ReleaseState:
     revision: int = 0
     description: str = ""
     values: dict[str, Any] = field(default_factory=dict)
+    manifest: str = ""  # the objects that this revision made, as YAML
     waiting: tuple[str, ...] = ()  # workloads that are not ready, each with how many are
 
 
+@dataclass(frozen=True)
+class ListedRelease:
+    """A release as it is listed."""
+
+    name: str
+    chart: str  # name and version: nfs-subdir-external-provisioner-4.0.18
+    status: str
+
+
 class HelmRelease(FactBase[ReleaseState | None]):
-    """Status, values and live workloads of one release, in one command on the bastion."""
+    """Status, values, manifest and live workloads of one release, in one command on the bastion."""
 
     def command(self, release: str, namespace: str, helm: list[str]) -> StringCommand:
         # "not found" is an answer; every other failure is none, and keeps its own message.
@@ -54,10 +64,27 @@ class HelmRelease(FactBase[ReleaseState | None]):
                 revision=release["version"],
                 description=info.get("description", ""),
                 values=release.get("config") or {},
+                manifest=release.get("manifest", ""),
                 waiting=tuple(_waiting(info.get("resources") or {})),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise FactProcessError(f"HelmRelease: Helm's answer was not understood: {error!r}") from error
+
+
+class HelmReleases(FactBase[list[ListedRelease] | None]):
+    """All releases of one namespace, whatever their state."""
+
+    def command(self, namespace: str, helm: list[str]) -> StringCommand:
+        return StringCommand(
+            *map(QuoteString, helm), "list --namespace", QuoteString(namespace), "--all --max 0 --output json"
+        )
+
+    def process(self, output: list[str]) -> list[ListedRelease]:
+        try:
+            listed = json.loads("\n".join(output))
+            return [ListedRelease(item["name"], item["chart"], item["status"]) for item in listed]
+        except (ValueError, KeyError, TypeError) as error:
+            raise FactProcessError(f"HelmReleases: Helm's answer was not understood: {error!r}") from error
 
 
 def _waiting(resources: dict[str, list[dict[str, Any]]]) -> list[str]:

@@ -35,9 +35,10 @@ kubeconfig = "kubeconfig"
 # Answers status from a file, and upgrade by writing it; says in a log that it was called.
 HELM = """#!/bin/sh
 cd "$PROJECT"
-for word; do case $word in status|upgrade) verb=$word ;; breakwater:*) mark=$word ;; esac; done
+for word; do case $word in status|upgrade|list) verb=$word ;; breakwater:*) mark=$word ;; esac; done
 echo "$verb" >> helm.log
 case $verb in
+list) echo '[]' ;;
 status) [ -e release ] || { echo 'Error: release: not found' >&2; exit 1; }; cat release ;;
 upgrade)
     printf '{"info":{"status":"deployed","description":"%s"},' "$mark" > release
@@ -181,7 +182,7 @@ def project(tmp_path: Path, pyinfra: Path) -> Iterator[Project]:
 def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: Project) -> None:
     done = project.run("-y")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert project.helm_calls() == ["status", "upgrade"]
+    assert project.helm_calls() == ["status", "upgrade", "list"]
     assert project.parts() == {
         "storage": {"Preflight": "unchanged", "NFS server": "done", "Proof": "done"},
         "node1": {"Preflight": "unchanged", "NFS client": "done"},
@@ -200,7 +201,7 @@ def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: P
     before, asked = project.mark.stat(), len(project.cluster.asked)
     again = project.run("-y")
     assert again.returncode == 0
-    assert project.helm_calls() == ["status"]
+    assert project.helm_calls() == ["status", "list"]
     assert {status for parts in project.parts().values() for status in parts.values()} == {"unchanged"}
     assert project.report()["result"] == "unchanged"
     assert project.mark.stat().st_mtime_ns == before.st_mtime_ns
@@ -215,7 +216,7 @@ def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: P
     assert project.run("-y").returncode == -9
     assert not project.mark.exists()
     assert project.run("-y").returncode == 0
-    assert project.helm_calls() == ["status", "upgrade", "status"]
+    assert project.helm_calls() == ["status", "upgrade", "status", "list"]
     assert project.parts()["@local"] == {
         "Preflight": "unchanged",
         "Storage class": "unchanged",
@@ -331,7 +332,7 @@ def test_a_dry_run_changes_nothing_and_writes_nothing(project: Project) -> None:
     before = {path for path in project.folder.iterdir() if path.name not in ("hosts.json", "pid")}
     dry = project.run("--dry")
     assert dry.returncode == 0, dry.stderr
-    assert project.helm_calls() == ["status"]
+    assert project.helm_calls() == ["status", "list"]
     left = {path for path in project.folder.iterdir() if path.name not in ("hosts.json", "pid")}
     assert left - before == {path for path in left if path.name == "__pycache__"}
     assert not [line for line in project.cluster.asked if not line.startswith("GET")]

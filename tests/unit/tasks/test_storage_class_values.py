@@ -31,7 +31,24 @@ def test_values() -> None:
         "storageClass.name": "nfs-client",
         "storageClass.provisionerName": "breakwater/nfs-client",
         "storageClass.accessModes": "ReadWriteMany",
+        "storageClass.reclaimPolicy": "Delete",
+        "storageClass.archiveOnDelete": True,
+        "storageClass.defaultClass": False,
     }
+
+
+def test_what_an_export_says_of_its_class_is_in_the_values() -> None:
+    said = {
+        "reclaim": "Retain",
+        "archive_on_delete": False,
+        "default": True,
+        "mount_options": ["nfsvers=4.2"],
+    }
+    values = dict(leaves(_values(Export(path="/srv/a", storage_class="a", **said), "10.0.0.20")))
+    assert values["storageClass.reclaimPolicy"] == "Retain"
+    assert values["storageClass.archiveOnDelete"] is False
+    assert values["storageClass.defaultClass"] is True
+    assert values["nfs.mountOptions"] == ["nfsvers=4.2"]
 
 
 def test_every_value_is_one_that_the_chart_knows() -> None:
