@@ -12,12 +12,21 @@ from urllib.parse import parse_qs, urlsplit
 Object = dict[str, Any]
 
 
+# What a kubelet says of its machine; the client takes no answer without all of it.
+_NODE_INFO = (
+    *("architecture", "bootID", "containerRuntimeVersion", "kernelVersion", "kubeProxyVersion"),
+    *("kubeletVersion", "machineID", "operatingSystem", "osImage", "systemUUID"),
+)
+
+
 class FakeCluster:
     """Objects by the path of their collection, and what a test wants to be wrong."""
 
     def __init__(self) -> None:
         self.objects: dict[str, list[Object]] = {}
         self.refused: dict[str, tuple[int, str]] = {}  # part of "METHOD PATH" -> status, message
+        self.plain: list[str] = []  # paths that take no strategic merge
+        self.kinds: dict[str, list[Object]] = {}  # /apis/apps/v1 -> what it says of its kinds
         self.statuses: dict[str, Object] = {
             "persistentvolumeclaims": {"phase": "Bound"},
             "pods": {"phase": "Succeeded"},
@@ -25,8 +34,6 @@ class FakeCluster:
         self.log = "the pod's own words\n"
         self.asked: list[str] = []
         self.server = ""
-        self.plain: list[str] = []  # paths that take no strategic merge
-        self.kinds: dict[str, list[Object]] = {}  # /apis/apps/v1 -> what it says of its kinds
         self.made = 0
 
     def add(self, collection: str, item: Object) -> None:
@@ -36,19 +43,31 @@ class FakeCluster:
         metadata.setdefault("name", f"{metadata.get('generateName', 'x-')}{self.made}")
         if "/namespaces/" in collection:
             metadata["namespace"] = collection.split("/namespaces/")[1].split("/")[0]
+        metadata.setdefault("resourceVersion", str(self.made))
         item.setdefault("status", self.statuses.get(collection.rpartition("/")[2], {}))
         self.objects.setdefault(collection, []).append(item)
 
-    def add_node(self, name: str, ready: str = "True", unschedulable: bool = False) -> None:
-        """A node."""
-        conditions = [{"type": "Ready", "status": ready}]
+    def add_node(
+        self, name: str, ready: str = "True", unschedulable: bool = False, taint: str = "", address: str = ""
+    ) -> None:
+        """A node, whose machine-id is its name.
+
+        + taint: KEY:EFFECT
+        """
+        conditions = [{"type": "Ready", "status": ready, "reason": "KubeletSaid"}]
+        key, _, effect = taint.partition(":")
+        taints = [{"key": key, "effect": effect}] if key else []
+        info = dict.fromkeys(_NODE_INFO, "") | {"machineID": name}
         self.add(
-        metadata.setdefault("resourceVersion", str(self.made))
             "/api/v1/nodes",
             {
                 "metadata": {"name": name},
-                "spec": {"unschedulable": unschedulable},
-                "status": {"conditions": conditions},
+                "spec": {"unschedulable": unschedulable, "taints": taints},
+                "status": {
+                    "conditions": conditions,
+                    "addresses": [{"type": "InternalIP", "address": address}],
+                    "nodeInfo": info,
+                },
             },
         )
 
@@ -132,25 +151,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.fake.add(path, item)
         self._send(201, item)
 
-    def do_DELETE(self) -> None:
-        path, query = self._begin()
-        collection, _, name = path.rpartition("/")
-        if collection in self.fake.objects:
-            gone = [i for i in self.fake.objects[collection] if i["metadata"]["name"] == name]
-        else:
-            collection, gone = path, self.fake.found(path, query)
-        left = [i for i in self.fake.objects.get(collection, []) if i not in gone]
-        self.fake.objects[collection] = left
-        self._send(200, {"kind": "Status", "status": "Success"})
-
-    def _begin(self) -> tuple[str, dict[str, list[str]]]:
-        url = urlsplit(self.path)
-        asked = f"{self.command} {url.path}"
-        self.fake.asked.append(asked)
-        for part, (status, message) in self.fake.refused.items():
-            if part in asked:
-                self._send(status, {"kind": "Status", "message": message})
-                raise ConnectionAbortedError
     def do_PUT(self) -> None:
         path, _ = self._begin()
         item, live = self._body(), self._named(path)
@@ -175,13 +175,41 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(200, _patched(live, body))
 
-        return url.path, parse_qs(url.query)
-
-    def handle(self) -> None:
+    def do_DELETE(self) -> None:
+        path, query = self._begin()
+        collection, _, name = path.rpartition("/")
         wanted = self._body().get("preconditions", {}).get("resourceVersion")
         if wanted and (self._named(path) or {}).get("metadata", {}).get("resourceVersion") != wanted:
             self._send(409, {"kind": "Status", "message": "the object has been modified"})
             return
+        if collection in self.fake.objects:
+            gone = [i for i in self.fake.objects[collection] if i["metadata"]["name"] == name]
+        else:
+            collection, gone = path, self.fake.found(path, query)
+        left = [i for i in self.fake.objects.get(collection, []) if i not in gone]
+        self.fake.objects[collection] = left
+        self._send(200, {"kind": "Status", "status": "Success"})
+
+    def _begin(self) -> tuple[str, dict[str, list[str]]]:
+        url = urlsplit(self.path)
+        asked = f"{self.command} {url.path}"
+        self.fake.asked.append(asked)
+        for part, (status, message) in self.fake.refused.items():
+            if part in asked:
+                self._send(status, {"kind": "Status", "message": message})
+                raise ConnectionAbortedError
+        return url.path, parse_qs(url.query)
+
+    def _named(self, path: str) -> Object | None:
+        collection, _, name = path.rpartition("/")
+        items = self.fake.objects.get(collection, [])
+        return next((item for item in items if item["metadata"]["name"] == name), None)
+
+    def _body(self) -> Object:
+        body: Object = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+        return body
+
+    def handle(self) -> None:
         try:
             super().handle()
         except ConnectionAbortedError:
@@ -200,15 +228,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
-    def _named(self, path: str) -> Object | None:
-        collection, _, name = path.rpartition("/")
-        items = self.fake.objects.get(collection, [])
-        return next((item for item in items if item["metadata"]["name"] == name), None)
 
-    def _body(self) -> Object:
-        body: Object = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-        return body
 
+def _patched(live: Any, patch: Any) -> Any:
+    """A merge, in which lists of named things are merged by their names."""
+    if isinstance(live, dict) and isinstance(patch, dict):
+        return {**live, **{key: _patched(live.get(key), value) for key, value in patch.items()}}
+    named = isinstance(live, list) and isinstance(patch, list) and all("name" in i for i in [*live, *patch])
+    if named:
+        mine = {item["name"]: item for item in live}
+        return list({**mine, **{i["name"]: _patched(mine.get(i["name"]), i) for i in patch}}.values())
+    return patch
 
 
 def _labels(item: Object) -> dict[str, str]:
@@ -221,14 +251,3 @@ def _field(item: Object, key: str) -> object:
     for part in key.split("."):
         value = value.get(part, {})
     return value
-def _patched(live: Any, patch: Any) -> Any:
-    """A merge, in which lists of named things are merged by their names."""
-    if isinstance(live, dict) and isinstance(patch, dict):
-        return {**live, **{key: _patched(live.get(key), value) for key, value in patch.items()}}
-    named = isinstance(live, list) and isinstance(patch, list) and all("name" in i for i in [*live, *patch])
-    if named:
-        mine = {item["name"]: item for item in live}
-        return list({**mine, **{i["name"]: _patched(mine.get(i["name"]), i) for i in patch}}.values())
-    return patch
-
-
