@@ -5,8 +5,12 @@ A case stands in a folder named MODULE.OPERATION and is named for the behaviour 
     args       the operation's arguments, as YAML
     facts      the lines that each fact's command prints, null when it failed
     asked      arguments that a fact must have been asked with (optional)
+    drift      objects of a release that were changed, as the bastion finds them (optional)
     bastion    functions of the bastion's that are refused, with the reason (optional)
     nodes      of the cluster, and `promised`, the bytes by class, as the bastion finds them (optional)
+    volumes    of the cluster that lie below what leaves, as the bastion finds them; a text: why it cannot
+    others     {host: {fact: lines}} of other hosts that are asked (optional)
+    leaves     what the operation finds to have left the settings (optional)
     commands   what is run, in order: a shell command (HELM is this environment's), {run, stdin},
                {upload, to}, {call, with}, or {exports: TEXT}, which is the command that
                nfs.server/fresh_host.yaml has in full
@@ -29,11 +33,13 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing.util import FakeHost, FakeState, coerce_operation_arguments, get_command_string
 
-from breakwater import cluster, nodes, room
+from breakwater import classes, cluster, drift, nodes, room
 from breakwater.commands import Refusal, refuse
 from breakwater.nodes import Node
+from breakwater.operations import nfs as nfs_operations
 from breakwater.operations import preflight
 from breakwater.operations.nfs import EXPORTS_FILE, _export
+from breakwater.volumes import Volume
 
 CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
 REFUSAL = re.compile(r"printf '%s\\n' .* >&2; exit 1", re.DOTALL)
@@ -43,8 +49,8 @@ HELM = str(Path(sys.executable).with_name("helm"))
 class CaseHost(FakeHost):  # type: ignore[misc]
     """pyinfra's fake host, with raw answers that go through each fact's own command and process."""
 
-    def __init__(self, state: Any, answers: dict[str, str | None]) -> None:
-        super().__init__(state, "host", {}, {})
+    def __init__(self, state: Any, answers: dict[str, str | None], name: str = "host") -> None:
+        super().__init__(state, name, {}, {})
         self.answers = answers
         self.asked: dict[str, dict[str, Any]] = {}
 
@@ -112,7 +118,26 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "promised", lambda access: case.get("promised", {}))
     for function in ("wait_for_release", "remove_pending_revision", "check"):
         monkeypatch.setattr(cluster, function, recorder(function))
+    monkeypatch.setattr(classes, "refuse_used", recorder("refuse_used"))
+    monkeypatch.setattr(drift, "wait_until_gone", recorder("wait_until_gone"))
+
+    def drifted(access: object, *args: object) -> list[str]:
+        if "drifted" in refused:
+            raise Refusal(refused["drifted"])
+        found: list[str] = case.get("drift", [])
+        return found
+
+    monkeypatch.setattr(drift, "drifted", drifted)
+
+    def volumes(access: object, *args: object) -> list[Volume]:
+        if isinstance(case["volumes"], str):
+            raise Refusal(case["volumes"])
+        return [Volume(**volume) for volume in case["volumes"]]
+
+    monkeypatch.setattr(nfs_operations, "volumes_below", volumes)
+    monkeypatch.setattr(nfs_operations, "wait", lambda what, left, timeout: left())
     state = FakeState()
+    state.active_hosts = [CaseHost(state, facts, name) for name, facts in case.get("others", {}).items()]
     state.is_executing = True
     host = CaseHost(state, case.get("facts", {}))
     _, kwargs = coerce_operation_arguments(operation, [], case.get("args", {}))
@@ -121,6 +146,8 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert shown == wanted(case)
     assert host.noop_description == case.get("noop")
+    if "leaves" in case:
+        assert list(kwargs["leaving"].paths) == case["leaves"]
     if "warnings" in case:
         assert kwargs["survey"].warnings == case["warnings"]
     for fact, arguments in case.get("asked", {}).items():
