@@ -41,6 +41,8 @@ def check_hosts(run: Run) -> None:
             hosts=list(settings.nodes),
             down=list(settings.nodes_down),
             exports=list(settings.classes),
+            namespace=settings.provisioner.namespace,
+            server=settings.storage_address,
             _sudo=False,
         )
     preflight.barrier(name="All hosts ready", summary=run.summary)

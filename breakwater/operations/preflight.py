@@ -8,7 +8,7 @@ from gevent import GreenletExit
 from pyinfra import host, state
 from pyinfra.api import operation
 
-from breakwater import cluster, nodes, room
+from breakwater import classes, cluster, nodes, room
 from breakwater.checks import Pair, Part, lacks
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Commands, Refusal, refuse
@@ -60,20 +60,31 @@ def ready(
 
 @operation()
 def cluster_ready(
-    access: ClusterAccess, survey: Survey, hosts: list[str], down: list[str], exports: list[Export]
+    access: ClusterAccess,
+    survey: Survey,
+    hosts: list[str],
+    down: list[str],
+    exports: list[Export],
+    namespace: str,
+    server: str,
 ) -> Commands:
-    """The bastion reaches the cluster, and its nodes are the inventory's. Reads only, so it is no change.
+    """The bastion reaches the cluster, whose nodes are the inventory's and whose classes can become ours.
+
+    Reads only, so it is no change.
 
     + survey: what was seen of the hosts
     + hosts: group nodes
     + down: those that may be missing
     + exports: those with a storage class
+    + namespace: of their provisioners
+    + server: the storage host's address, as they mount it
     """
     try:
         cluster.check(access)
         found = nodes.match(nodes.listed(access), hosts, survey, down)
         for line in room.too_much(room.promised(access), exports, survey.room):
             survey.warn(line)
+        found += [_said(line) for line in classes.class_problems(access, exports, namespace, server)]
     except Refusal as refusal:
         found = [_said(str(refusal))]
     yield from _found(survey, "the cluster", found)

@@ -2,18 +2,20 @@
 
 A case stands in a folder named MODULE.OPERATION and is named for the behaviour it shows:
 
-    args       the operation's arguments, as YAML
+    args       the operation's arguments, as YAML; `due`: what the function of that name says
     facts      the lines that each fact's command prints, null when it failed
     asked      arguments that a fact must have been asked with (optional)
     drift      objects of a release that were changed, as the bastion finds them (optional)
+    class_problems  of live storage classes, as the bastion finds them (optional)
     bastion    functions of the bastion's that are refused, with the reason (optional)
     nodes      of the cluster, and `promised`, the bytes by class, as the bastion finds them (optional)
     volumes    of the cluster that lie below what leaves, as the bastion finds them; a text: why it cannot
     others     {host: {fact: lines}} of other hosts that are asked (optional)
     leaves     what the operation finds to have left the settings (optional)
     commands   what is run, in order: a shell command (HELM is this environment's), {run, stdin},
-               {upload, to}, {call, with}, or {exports: TEXT}, which is the command that
-               nfs.server/fresh_host.yaml has in full
+               {upload, to}, {call, with}, or {exports: TEXT}, {proves: TEXT} and {sees: TEXT}, which are
+               the commands that nfs.server/fresh_host.yaml, proof.mount_and_write/written.yaml and
+               proof.seen_from_nodes/seen.yaml have in full
     refusal    the reason with which it ends; nothing is run after it
     noop       what is said when there is nothing to do
     warnings   for the end of the run, that the operation leaves in its survey (optional)
@@ -39,11 +41,18 @@ from breakwater.nodes import Node
 from breakwater.operations import nfs as nfs_operations
 from breakwater.operations import preflight
 from breakwater.operations.nfs import EXPORTS_FILE, _export
+from breakwater.operations.proof import _PROVE, _SEEN
 from breakwater.volumes import Volume
 
 CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
 REFUSAL = re.compile(r"printf '%s\\n' .* >&2; exit 1", re.DOTALL)
 HELM = str(Path(sys.executable).with_name("helm"))
+# What stands in a case for a command that another case has in full.
+SHORT: dict[str, Callable[[dict[str, str]], str]] = {
+    "exports": lambda item: get_command_string(_export(EXPORTS_FILE, item["exports"])),
+    "proves": lambda item: f"{_PROVE}\n{item['proves']}",
+    "sees": lambda item: f"{_SEEN}\n{item['sees']}",
+}
 
 
 class CaseHost(FakeHost):  # type: ignore[misc]
@@ -89,7 +98,7 @@ def played(commands: Iterable[PyinfraCommand], calls: list[Any]) -> list[Any]:
 def wanted(case: dict[str, Any]) -> list[Any]:
     """The commands of a case, written out."""
     commands = [
-        get_command_string(_export(EXPORTS_FILE, item["exports"])) if set(item) == {"exports"} else item
+        SHORT[next(iter(item))](item) if isinstance(item, dict) and set(item) <= set(SHORT) else item
         for item in case.get("commands", [])
     ]
     return [*commands, get_command_string(refuse(case["refusal"]))] if "refusal" in case else commands
@@ -118,6 +127,7 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "promised", lambda access: case.get("promised", {}))
     for function in ("wait_for_release", "remove_pending_revision", "check"):
         monkeypatch.setattr(cluster, function, recorder(function))
+    monkeypatch.setattr(classes, "class_problems", lambda *args: case.get("class_problems", []))
     monkeypatch.setattr(classes, "refuse_used", recorder("refuse_used"))
     monkeypatch.setattr(drift, "wait_until_gone", recorder("wait_until_gone"))
 
@@ -141,6 +151,8 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state.is_executing = True
     host = CaseHost(state, case.get("facts", {}))
     _, kwargs = coerce_operation_arguments(operation, [], case.get("args", {}))
+    if "due" in kwargs:
+        kwargs["due"] = lambda due=kwargs["due"]: due
     with ctx_state.use(state), ctx_host.use(host):
         shown = played(operation._inner(**kwargs), calls)
 
