@@ -5,7 +5,7 @@ from pyinfra import state
 from breakwater.run import this_run
 from tasks.bundle import images
 from tasks.firewall import let_nodes_in
-from tasks.nfs import nfs_client, nfs_server
+from tasks.nfs import nfs_client, nfs_server, prove_mounts
 from tasks.preflight import all_hosts_through, check_hosts, remember
 from tasks.storage_class import prove_storage, storage_classes
 
@@ -19,6 +19,8 @@ nfs_client(run)
 images(run)
 all_hosts_through(run)
 storage_classes(run)
+all_hosts_through(run)
+prove_mounts(run)
 all_hosts_through(run)
 prove_storage(run)
 all_hosts_through(run)

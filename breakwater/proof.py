@@ -1,5 +1,6 @@
 """Proves a storage class by using it: a claim, a pod that writes, a pod on every other node that reads."""
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from breakwater.commands import Refusal
 
 LABEL = "breakwater.io/proof"
 FILE = "breakwater-proof"
-# A proof's claim, whatever its token, for find(1).
+# Any proof's claim, whatever its token: for find(1), and as a pattern of ours.
 ANY_CLAIM = "breakwater-proof-" + "[0-9a-f]" * 8
 
 
@@ -73,11 +74,31 @@ def _remove(core: client.CoreV1Api, namespace: str, selector: str, timeout: int)
 
     def left() -> list[str]:
         pods = core.list_namespaced_pod(namespace, **listed).items
-        volumes = core.list_persistent_volume(_request_timeout=LIMIT).items
-        ours = [v for v in volumes if v.spec.claim_ref and v.spec.claim_ref.name in claims]
+        of_proofs = _volumes(core, namespace)
+        for volume in of_proofs:
+            _remove_retained(core, volume)
+        ours = [v for v in of_proofs if v.spec.claim_ref.name in claims]
         return [f"{item.metadata.name} is still there" for item in [*pods, *ours]]
 
     _await("the proof's pods and volume to go", left, timeout)
+
+
+def _volumes(core: client.CoreV1Api, namespace: str) -> list[client.V1PersistentVolume]:
+    """Volumes of proofs, killed ones too: a volume may outlive its claim."""
+    volumes = core.list_persistent_volume(_request_timeout=LIMIT).items
+    claimed = [v for v in volumes if v.spec.claim_ref and v.spec.claim_ref.namespace == namespace]
+    return [v for v in claimed if re.fullmatch(ANY_CLAIM, v.spec.claim_ref.name)]
+
+
+def _remove_retained(core: client.CoreV1Api, volume: client.V1PersistentVolume) -> None:
+    """A class that retains leaves the volume's object to whoever made the claim: a proof, here."""
+    if volume.spec.persistent_volume_reclaim_policy != "Retain" or volume.status.phase != "Released":
+        return
+    try:
+        core.delete_persistent_volume(volume.metadata.name, _request_timeout=LIMIT)
+    except client.ApiException as error:
+        if error.status != 404:  # gone since it was listed
+            raise
 
 
 def _run(

@@ -16,6 +16,7 @@ from breakwater import lease, lock
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
 from breakwater.inventory import settings_of
+from breakwater.mounts import MountProof
 from breakwater.problems import did_you_mean
 from breakwater.proof import Proof
 from breakwater.settings import Export, Settings, SettingsError
@@ -45,6 +46,7 @@ class Run:
         self.summary.warnings += settings.warnings
         self._excuse(state)
         self._begun = False
+        self.mount_proof = MountProof()
         self._proofs: dict[str, Proof] = {}
         self._folder = Path(settings.state).expanduser()
         self._prove = state.inventory.get_override_data().get("prove") == "always"

@@ -3,7 +3,7 @@
 from pyinfra import host
 from pyinfra.api import deploy
 
-from breakwater.operations import nfs
+from breakwater.operations import nfs, proof
 from breakwater.run import Run
 
 
@@ -37,3 +37,21 @@ def nfs_client(run: Run) -> None:
     """Each node can mount NFS: the kubelet mounts volumes with the node's own tools."""
     if "nodes" in host.groups:
         nfs.client(name="NFS can be mounted")
+
+
+@deploy("Proof")
+def prove_mounts(run: Run) -> None:
+    """Each node mounts what it may, when something changed: written, Harbor's, seen, removed."""
+    exports = list(run.settings.exports)
+    if "nodes" in host.groups:
+        proof.mount_and_write(
+            name="Exports mounted and written",
+            due=run.owes_proof,
+            proof=run.mount_proof,
+            exports=exports,
+            survey=run.survey,
+            server=run.settings.storage_address,
+            storage_looks=run.has(run.settings.storage_host),
+        )
+    if "storage" in host.groups:
+        proof.seen_from_nodes(name="Nodes' files seen", proof=run.mount_proof, exports=exports)

@@ -317,15 +317,46 @@ class TestProof:
             self.run(access)
         assert self.left(fake) == []
 
+    def add_volume(self, fake: FakeCluster, claim: str, policy: str, phase: str = "Released") -> None:
+        reference = {"namespace": "elsewhere" if claim.startswith("elsewhere/") else NAMESPACE}
+        fake.add(
+            "/api/v1/persistentvolumes",
+            {
+                "metadata": {"name": f"pv-{claim}"},
+                "spec": {
+                    "claimRef": {**reference, "name": claim.removeprefix("elsewhere/")},
+                    "persistentVolumeReclaimPolicy": policy,
+                },
+                "status": {"phase": phase},
+            },
+        )
+
     def test_a_volume_that_stays_is_said(self, fake: FakeCluster, access: ClusterAccess) -> None:
         used = self.run(access)
         for claim in (used.claim, "another"):
-            fake.add(
-                "/api/v1/persistentvolumes",
-                {"metadata": {"name": f"pv-{claim}"}, "spec": {"claimRef": {"name": claim}}},
-            )
+            self.add_volume(fake, claim, "Delete")
         with pytest.raises(Refusal, match=f"volume to go: not so after 0 s: pv-{used.claim} is still there$"):
             proof.remove(used, access, NAMESPACE, 0)
+
+    def test_of_a_class_that_retains_it_removes_the_volumes_of_proofs_only(
+        self, fake: FakeCluster, access: ClusterAccess
+    ) -> None:
+        used = self.run(access)
+        self.add_volume(fake, used.claim, "Retain")
+        self.add_volume(fake, "breakwater-proof-deadbeef", "Retain")  # of a run that was killed
+        others = [
+            ("breakwater-proof-of-mine", "Retain", "Released"),
+            ("elsewhere/breakwater-proof-0badcafe", "Retain", "Released"),
+            ("breakwater-proof-beefbeef", "Retain", "Bound"),  # not released yet: another look will do
+            ("breakwater-proof-feedfeed", "Delete", "Failed"),  # the provisioner's to remove
+            ("data", "Retain", "Released"),
+        ]
+        for other in others:
+            self.add_volume(fake, *other)
+        # It looks once more after it has removed something.
+        proof.remove(used, access, NAMESPACE, 2)
+        left = [item["metadata"]["name"] for item in fake.objects["/api/v1/persistentvolumes"]]
+        assert left == [f"pv-{name}" for name, _, _ in others]
 
     def test_every_proof_has_a_name_of_its_own(self) -> None:
         assert Proof("a").claim != Proof("a").claim

@@ -185,8 +185,8 @@ def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: P
     assert project.helm_calls() == ["status", "upgrade", "list"]
     assert project.parts() == {
         "storage": {"Preflight": "unchanged", "NFS server": "done", "Proof": "done"},
-        "node1": {"Preflight": "unchanged", "NFS client": "done"},
-        "node2": {"Preflight": "unchanged", "NFS client": "done"},
+        "node1": {"Preflight": "unchanged", "NFS client": "done", "Proof": "done"},
+        "node2": {"Preflight": "unchanged", "NFS client": "done", "Proof": "done"},
         "proxy": {"Preflight": "unchanged"},
         "@local": {"Preflight": "unchanged", "Storage class": "done", "Proof": "done"},
     }
@@ -232,8 +232,8 @@ def test_a_host_that_fails_in_the_middle_stops_the_line(project: Project) -> Non
     assert project.helm_calls() == []
     assert project.parts() == {
         "storage": {"Preflight": "unchanged", "NFS server": "failed", "Proof": "not reached"},
-        "node1": {"Preflight": "unchanged", "NFS client": "not reached"},
-        "node2": {"Preflight": "unchanged", "NFS client": "not reached"},
+        "node1": {"Preflight": "unchanged", "NFS client": "not reached", "Proof": "not reached"},
+        "node2": {"Preflight": "unchanged", "NFS client": "not reached", "Proof": "not reached"},
         "proxy": {"Preflight": "unchanged"},
         "@local": {"Preflight": "unchanged", "Storage class": "not reached", "Proof": "not reached"},
     }
@@ -323,7 +323,7 @@ def test_wrong_settings_end_it_once_with_2(project: Project) -> None:
 def test_part_of_the_hosts(project: Project) -> None:
     assert project.run("-y", "--limit", "nodes").returncode == 0
     assert project.parts() == {
-        name: {"Preflight": "unchanged", "NFS client": "done"} for name in ("node1", "node2")
+        name: {"Preflight": "unchanged", "NFS client": "done", "Proof": "done"} for name in ("node1", "node2")
     }
     assert project.helm_calls() == []
 
