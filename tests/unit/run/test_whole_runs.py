@@ -49,7 +49,10 @@ esac
 """
 OPTIONS = "(rw,sync,no_subtree_check,no_root_squash)"
 EXPORT = f"/srv/nfs 10.0.0.21{OPTIONS} 10.0.0.22{OPTIONS}"
-PREFLIGHT = ["system=debian", "version=13", "user=0", "module=nfs", "module=nfsd", "route=yes", "end="]
+PREFLIGHT = [
+    *("system=debian", "version=13", "user=0", "module=nfs", "module=nfsd", "machine_id=HOST"),
+    *("address=10.0.0.20", "route=10.0.0.20 dev eth0 src ADDRESS uid 0", "end="),
+]
 FRESH = {
     "modprobe -n": PREFLIGHT,
     "exportfs -s 2>/dev/null": ["system=debian", "end="],
@@ -89,7 +92,9 @@ class Project:
 
     def answer(self, host: str, answers: dict[str, Any]) -> None:
         """From now on this host answers so; what comes first counts."""
-        self.hosts[host]["fake_responses"] = answers
+        address = self.hosts[host]["ssh_hostname"]
+        text = json.dumps(answers).replace("HOST", host).replace("ADDRESS", address)
+        self.hosts[host]["fake_responses"] = json.loads(text)
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """pyinfra inventory.py deploy.py, to its end."""
@@ -179,6 +184,22 @@ def project(tmp_path: Path, pyinfra: Path) -> Iterator[Project]:
         yield project
 
 
+def unreachable(project: Project) -> None:
+    """The second node is switched off: its name leads to a port that nobody listens on."""
+    (project.folder / "ssh_config").write_text("Host 10.0.0.22\n  HostName 127.0.0.1\n  Port 1\n")
+    (project.folder / "known_hosts").touch()
+    project.hosts["node2"] = {
+        "_name": "node2",
+        "ssh_hostname": "10.0.0.22",
+        "ssh_config_file": "ssh_config",
+        "ssh_known_hosts_file": "known_hosts",
+        "ssh_strict_host_key_checking": "yes",
+    }
+    project.cluster.objects.clear()
+    project.cluster.add_node("node1")
+    project.cluster.add_node("node2", ready="Unknown", address="10.0.0.22")
+
+
 def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: Project) -> None:
     done = project.run("-y")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -247,16 +268,7 @@ def test_a_host_that_fails_in_the_middle_stops_the_line(project: Project) -> Non
 
 
 def test_an_unreachable_host_stops_it_before_any_change(project: Project) -> None:
-    # Its name leads to a port on this machine that nobody listens on.
-    (project.folder / "ssh_config").write_text("Host 10.0.0.22\n  HostName 127.0.0.1\n  Port 1\n")
-    (project.folder / "known_hosts").touch()
-    project.hosts["node2"] = {
-        "_name": "node2",
-        "ssh_hostname": "10.0.0.22",
-        "ssh_config_file": "ssh_config",
-        "ssh_known_hosts_file": "known_hosts",
-        "ssh_strict_host_key_checking": "yes",
-    }
+    unreachable(project)
     failed = project.run("-y")
     assert failed.returncode == 1
     assert project.helm_calls() == []
@@ -275,7 +287,7 @@ def test_an_unreachable_host_stops_it_before_any_change(project: Project) -> Non
 
 def test_several_that_fail_at_once_are_all_named(project: Project) -> None:
     no_nfs = [line for line in PREFLIGHT if line != "module=nfs"]
-    fault = "its kernel has no module nfs; install a kernel that has"
+    fault = "its kernel has no module nfs; install a kernel that has, or reboot into the installed one"
     for name in ("node1", "node2"):
         project.answer(name, refusing(no_nfs, fault))
     no_sudo = {"success": False, "stderr": "sudo: a password is required"}
@@ -296,7 +308,7 @@ def test_several_that_fail_at_once_are_all_named(project: Project) -> None:
 
 def test_when_the_last_host_fails_there_is_still_a_table(project: Project) -> None:
     for name in ("storage", "node1", "node2"):
-        project.answer(name, refusing(["user=0", "system=alpine", "end="], "alpine is not known"))
+        project.answer(name, refusing(["user=0", "system=alpine", "end="], "alpine is not known; "))
     (project.folder / "kubeconfig").unlink()
     failed = project.run("-y", "--exclude", "@fake/proxy")
     assert failed.returncode == 1
@@ -355,3 +367,109 @@ def test_a_proof_that_the_storage_host_does_not_see_is_tidied_up_and_made_again(
         "Proof": "done",
     }
     assert project.mark.exists()
+
+
+DROPS = [
+    *("firewall=nftables", "rule=table inet filter {", "rule=\tchain input {"),
+    *("rule=\t\ttype filter hook input priority filter; policy drop;", "rule=\t}", "rule=}"),
+]
+
+
+def beside(lines: list[str], *more: str) -> list[str]:
+    """An answer with more in it."""
+    return [*lines[:-1], *more, "end="]
+
+
+def test_all_that_is_wrong_anywhere_is_one_table(project: Project) -> None:
+    no_nfs = [line for line in beside(PREFLIGHT, "port=124") if line != "module=nfs"]
+    project.answer("node1", refusing(no_nfs, "its kernel has no module nfs"))
+    project.answer("storage", refusing(beside(PREFLIGHT, *DROPS), "nftables keeps"))
+    project.cluster.objects.clear()
+    project.cluster.add_node("node1")
+    project.cluster.add_node("node2", ready="False")
+    project.cluster.add_node("new", address="10.0.0.23")
+    project.cluster.add_node(
+        "control", address="10.0.0.9", taint="node-role.kubernetes.io/control-plane:NoSchedule"
+    )
+    failed = project.run("-y")
+    assert failed.returncode == 1
+    report = project.report()
+    assert {(finding["host"].removeprefix("@fake/"), finding["what"]) for finding in report["preflight"]} == {
+        ("node1", "its kernel has no module nfs"),
+        ("storage", "nftables keeps @fake/node1 (10.0.0.21) from port 2049"),
+        ("node2", "node node2 is not Ready: KubeletSaid"),
+        ("(cluster)", "node new (10.0.0.23) takes pods and is no host of the inventory"),
+    }
+    [fix] = [finding["fix"] for finding in report["preflight"] if "nftables" in finding["what"]]
+    assert fix.startswith(
+        "nft insert rule inet filter input ip saddr '{ 10.0.0.21 }' tcp dport 2049 accept; "
+    )
+    table = failed.stdout.partition("What is wrong")[2]
+    assert all(finding["what"] in table and finding["fix"] in table for finding in report["preflight"])
+    assert project.parts()["storage"]["NFS server"] == "not reached"
+    assert not (project.folder / ".breakwater/addresses.json").exists()
+    # A plan says it too, and has found it by the same looks.
+    plan = project.run("--dry")
+    assert "its kernel has no module nfs" in plan.stdout.partition("What is wrong")[2]
+
+
+def test_a_node_that_is_down_and_may_be(project: Project) -> None:
+    unreachable(project)
+    (project.folder / "group_data/all.py").write_text(SETTINGS + 'nodes_down = ["node2"]\n')
+    done = project.run("-y")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert project.report()["result"] == "done"
+    assert project.parts()["node2"] == {"Connection": "down"}
+    assert project.parts()["node1"]["NFS client"] == "done"
+    [warning] = project.report()["warnings"]
+    assert warning == "node2: not reached, and in nodes_down: this run went on without it"
+    assert f"Warning: {warning}\n" in done.stdout
+    assert project.mark.exists()
+    # Nor does it excuse any other host.
+    project.answer("node1", {"nfs-common": {"success": False, "stderr": "E: broken"}, **FRESH})
+    assert project.run("-y").returncode == 1
+    assert "lost: @fake/node1. Later" in project.report()["ended_because"][0]
+
+
+def test_a_node_that_is_down_and_excluded(project: Project) -> None:
+    unreachable(project)
+    done = project.run("-y", "--exclude", "node2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "node2" not in project.parts()
+    assert project.report()["warnings"] == []
+
+
+def test_a_node_that_is_back(project: Project) -> None:
+    (project.folder / "group_data/all.py").write_text(SETTINGS + 'nodes_down = ["@fake/node2"]\n')
+    assert project.run("-y").returncode == 0
+    assert project.parts()["node2"]["NFS client"] == "done"
+    assert project.report()["warnings"] == [
+        "@fake/node2: in nodes_down, and it answers: take it out of the list"
+    ]
+
+
+def test_where_nodes_come_from_is_remembered(project: Project) -> None:
+    another = [line.replace("src ADDRESS", "src 192.168.0.22") for line in PREFLIGHT]
+    project.answer("node2", {**FRESH, "modprobe -n": another})
+    assert project.run("-y").returncode == 0
+    file = project.folder / ".breakwater/addresses.json"
+    assert json.loads(file.read_text()) == {"@fake/node1": ["10.0.0.21"], "@fake/node2": ["192.168.0.22"]}
+    assert file.stat().st_mode & 0o777 == 0o600
+    before = file.stat()
+    # Whoever is not looked at keeps what was seen of it; what is as it was is not written.
+    assert project.run("-y", "--exclude", "@fake/node2").returncode == 0
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_the_firewall_is_opened_before_the_server(project: Project) -> None:
+    (project.folder / "group_data/all.py").write_text(SETTINGS + 'firewall = "manage"\n')
+    closed = beside(PREFLIGHT, "firewall=ufw", "rule=ufw allow 22/tcp")
+    project.answer("storage", {**FRESH, "modprobe -n": closed, "ufw prepend": {"success": False}})
+    project.answer("node1", {**FRESH, "modprobe -n": beside(PREFLIGHT, "port=124")})
+    assert project.run("-y").returncode == 1
+    assert project.parts()["storage"] == {
+        "Preflight": "unchanged",
+        "Firewall": "failed",
+        "NFS server": "not reached",
+        "Proof": "not reached",
+    }
