@@ -40,8 +40,9 @@ prove() { # SOURCE OPTIONS list|look|write|leave FILE TEXT
     look) limited 30 look 'see dmesg, and that of the storage host' stat -f "$d" ;;
     *)
         # Longer than the 90 s for which a server that has just started lets nobody make a file.
+        # -C here, -h below: where others may write too, nothing is led to a file of this node's.
         limited 120 write "on the storage host, exportfs -s must say rw for $who, and df some room" \
-            sh -c 'echo "$2" >"$1" && sync "$1"' - "$file" "$5" &&
+            sh -C -c 'echo "$2" >"$1" && sync "$1"' - "$file" "$5" &&
             owned 999 && owned 10000 && [ "$3" = leave ] ||
             timeout -k 5 30 rm -f "$file"
         ;;
@@ -51,7 +52,7 @@ prove() { # SOURCE OPTIONS list|look|write|leave FILE TEXT
 owned() { # ID: Harbor's database runs as 999, the rest of it as 10000
     limited 30 "chown to $1" \
         "on the storage host, exportfs -s must say no_root_squash,no_all_squash for $who" \
-        sh -c 'chown "$2" "$1" && is=$(stat -c %u:%g "$1") || exit
+        sh -c 'chown -h "$2" "$1" && is=$(stat -c %u:%g "$1") || exit
             [ "$is" = "$2" ] || { echo "it belongs to $is" >&2; exit 1; }' - "$file" "$1:$1"
 }
 gone() {

@@ -27,7 +27,7 @@ PROGRAMS = {
     "mount": FAILS + 'echo "$*" >>"$HOST/log"; rmdir "$6" && ln -s "$HOST/server${5#*:}" "$6"',
     "umount": 'for d; do :; done; [ -L "$d" ] && rm "$d" && mkdir "$d"',
     "sync": FAILS + 'echo "$(basename "$0") $(cat "$1")" >>"$HOST/log"',
-    "chown": FAILS + 'echo "$1" >>"$HOST/log"; [ -e "$HOST/squashed" ] || echo "$1" >"$HOST/owner"',
+    "chown": FAILS + 'echo "$*" >>"$HOST/log"; [ -e "$HOST/squashed" ] || echo "$2" >"$HOST/owner"',
     "stat": """case $1 in -f) echo look >>"$HOST/log" ;; *) cat "$HOST/owner" ;; esac""",
 }
 EXPORTS = [
@@ -87,8 +87,8 @@ SOFT = "soft,timeo=100,retrans=2,retry=0"
 WRITTEN = [
     f"-t nfs -o nfsvers=4.1,noatime,{SOFT} 10.0.0.20:/srv/volumes",
     "sync node1 on /srv/volumes",
-    "999:999",
-    "10000:10000",
+    "-h 999:999",
+    "-h 10000:10000",
 ]
 
 
@@ -103,6 +103,15 @@ def test_each_export_is_used_as_it_may_be(node: FolderHost, used: MountProof) ->
     ]
     assert used.written == [("node1", "/srv/volumes")]
     assert (node.root / "server/srv/volumes" / FILE).read_text() == "node1 on /srv/volumes\n"
+
+
+def test_a_link_that_others_put_there_is_not_followed(node: FolderHost, used: MountProof) -> None:
+    precious = node.root / "precious"
+    precious.write_text("of this node")
+    (node.root / "server/srv/volumes" / FILE).symlink_to(precious)
+    done = prove(node, used, EXPORTS[:1])
+    assert done.stderr.startswith("10.0.0.20:/srv/volumes: write: File exists; on the storage host")
+    assert precious.read_text() == "of this node"
 
 
 def test_without_the_storage_host_it_removes_its_file_itself(node: FolderHost, used: MountProof) -> None:
