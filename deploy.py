@@ -5,9 +5,9 @@ from pyinfra import state
 from breakwater.run import this_run
 from tasks.bundle import images
 from tasks.firewall import let_nodes_in
-from tasks.nfs import nfs_client, nfs_server, prove_mounts
+from tasks.nfs import former_exports, nfs_client, nfs_server, prove_mounts
 from tasks.preflight import all_hosts_through, check_hosts, remember
-from tasks.storage_class import prove_storage, storage_classes
+from tasks.storage_class import former_classes, prove_storage, storage_classes
 
 run = this_run(state)
 
@@ -19,6 +19,9 @@ nfs_client(run)
 images(run)
 all_hosts_through(run)
 storage_classes(run)
+former_classes(run)
+all_hosts_through(run)
+former_exports(run)
 all_hosts_through(run)
 prove_mounts(run)
 all_hosts_through(run)

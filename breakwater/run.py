@@ -16,6 +16,7 @@ from breakwater import lease, lock
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
 from breakwater.inventory import settings_of
+from breakwater.leaving import Leaving
 from breakwater.mounts import MountProof
 from breakwater.problems import did_you_mean
 from breakwater.proof import Proof
@@ -24,7 +25,7 @@ from breakwater.summary import Summary, excuse
 from breakwater.survey import Survey
 
 # What may be given with --data, beside pyinfra's own.
-_OPTIONS = {"report": "a file for the summary as JSON", "prove": "always"}
+_OPTIONS = {"report": "a file for the summary as JSON", "prove": "always", "force": "unexport"}
 # In the state folder: {node: the addresses from which it was seen to reach the storage host}.
 ADDRESSES = "addresses.json"
 # pyinfra's ways of running that would let one host run ahead of the others.
@@ -41,14 +42,15 @@ class Run:
         self.settings = settings
         self.access = ClusterAccess(str(Path(settings.kubeconfig).expanduser()), settings.kube_context or "")
         self.bundle = bundles.read(Path(settings.bundle).expanduser()) if settings.bundle else None
-        self.survey = Survey(addresses={**settings.addresses})
+        self._folder = Path(settings.state).expanduser()
+        self.survey = Survey(addresses={**settings.addresses, **self._addresses_seen()})
+        self.leaving = self._leaving(state)
         self.summary = Summary(state, self.survey)
         self.summary.warnings += settings.warnings
         self._excuse(state)
         self._begun = False
         self.mount_proof = MountProof()
         self._proofs: dict[str, Proof] = {}
-        self._folder = Path(settings.state).expanduser()
         self._prove = state.inventory.get_override_data().get("prove") == "always"
         # Two files: the proof's mark is moved away while a run may be changing things and moved
         # back at its end; a run that did not come so far leaves it moved, and the next one proves.
@@ -76,10 +78,10 @@ class Run:
         if self._begun:
             return
         self._begun = True
-        self._remember_addresses()
         if self._lease:
             # Nobody renews it while pyinfra waits for an answer to its question.
             self._lease.confirm()
+        self._remember_addresses()
         if self._proved.exists():
             self._proved.rename(self._moved)
         else:
@@ -100,11 +102,34 @@ class Run:
             elif self.has(name):
                 self.survey.warn(f"{name}: in nodes_down, and it answers: take it out of the list")
 
+    def _leaving(self, state: State) -> Leaving:
+        """How one sees who still uses an export that left the settings."""
+        address = self.settings.storage_address
+        reached = self.settings.hosts["storage"][self.settings.storage_host]
+        return Leaving(
+            access=self.access,
+            servers=(address, reached),
+            namespace=self.settings.provisioner.namespace,
+            nodes=tuple(self.settings.nodes),
+            force=state.inventory.get_override_data().get("force") == "unexport",
+        )
+
+    def _addresses_seen(self) -> dict[str, tuple[str, ...]]:
+        """{node: from where it was last seen to come}, of nodes that are still in the settings."""
+        file = self._folder / ADDRESSES
+        try:
+            seen = json.loads(file.read_text()) if file.exists() else {}
+            return {name: tuple(at) for name, at in seen.items() if name in self.settings.nodes}
+        except (OSError, ValueError, AttributeError, TypeError) as error:
+            raise Refusal(
+                f"state: {file} cannot be read: {error}; remove it, and a run writes it anew"
+            ) from error
+
     def _remember_addresses(self) -> None:
         """From where each node was seen to come, for a run that cannot look at all of them."""
         file = self._folder / ADDRESSES
-        before = json.loads(file.read_text()) if file.exists() else {}
-        seen = {name: list(self.survey.addresses[name]) for name in self.survey.machine_ids}
+        before = self._addresses_seen()
+        seen = {name: self.survey.addresses[name] for name in self.survey.machine_ids}
         known = {name: at for name, at in {**before, **seen}.items() if name in self.settings.nodes}
         if known != before:
             new = file.with_suffix(".new")
@@ -156,8 +181,9 @@ def _begin(state: State) -> Run:
     for option in options:
         if option not in _OPTIONS and not option.startswith(("_", "ssh_")):
             raise Refusal(f"--data {option}: unknown; {did_you_mean(option, _OPTIONS)}")
-    if options.get("prove", "always") != "always":
-        raise Refusal(f"--data prove: {options['prove']!r} is not 'always'")
+    for option in ("prove", "force"):
+        if options.get(option, _OPTIONS[option]) != _OPTIONS[option]:
+            raise Refusal(f"--data {option}: {options[option]!r} is not {_OPTIONS[option]!r}")
     asks = state.check_for_changes and not {"--dry", "--json"} & set(sys.argv)
     if asks and not sys.stdin.isatty():
         raise Refusal("no terminal to ask at: add -y to go on without a question, or --dry to only look")

@@ -1,6 +1,7 @@
 """What each fact makes of a host's lines, and that its command is one that every sh takes."""
 
 import json
+import os
 import subprocess
 from typing import Any
 
@@ -10,17 +11,19 @@ from pyinfra.api import FactBase, FactProcessError, StringCommand
 
 from breakwater.facts.bundle import Image, Images
 from breakwater.facts.helm import HelmRelease, ReleaseState
-from breakwater.facts.nfs import ClientState, NfsClient, NfsServer, ServerState
+from breakwater.facts.nfs import ClientState, ForeignExport, NfsClient, NfsMounts, NfsServer, ServerState
 from breakwater.facts.preflight import PackageRuns, Preflight
 from breakwater.facts.tagged import tagged
 
 AWKWARD = """/it's "a" $(touch executed) `touch executed`; touch executed"""
 FILE = "/etc/exports.d/breakwater.exports"
 # Every fact, with arguments that a careless quote would execute.
+PACKAGES = ["nfs-kernel-server", "nfs-utils"]
 FACTS: list[tuple[type[FactBase[Any]], dict[str, Any]]] = [
-    (NfsServer, {"path": AWKWARD, "directories": [AWKWARD, "/srv"]}),
-    (NfsServer, {"path": AWKWARD, "directories": []}),
-    (NfsClient, {}),
+    (NfsServer, {"path": AWKWARD, "directories": [AWKWARD, "/srv"], "packages": [AWKWARD, AWKWARD]}),
+    (NfsServer, {"path": AWKWARD, "directories": [], "packages": ["a", "b"]}),
+    (NfsClient, {"packages": [AWKWARD, AWKWARD]}),
+    (NfsMounts, {}),
     (Images, {}),
     (HelmRelease, {"release": AWKWARD, "namespace": AWKWARD, "helm": ["helm", "--kubeconfig", AWKWARD]}),
     (Preflight, {"storage": AWKWARD}),
@@ -74,7 +77,7 @@ def test_tagged_splits_at_the_first_sign_and_leaves_out_what_is_no_answer() -> N
 
 class TestNfsServer:
     def read(self, host: FolderHost, directories: list[str] | None = None) -> ServerState:
-        state = host.fact(NfsServer, path=FILE, directories=directories or [])
+        state = host.fact(NfsServer, path=FILE, directories=directories or [], packages=PACKAGES)
         assert isinstance(state, ServerState)
         return state
 
@@ -87,8 +90,11 @@ class TestNfsServer:
             text=None,
             interrupted=False,
             table={},
-            foreign=frozenset(),
+            foreign=(),
             directories={},
+            mounts={"/nowhere": "/"},
+            disks=frozenset(),
+            clients=frozenset(),
             errors=(),
         )
 
@@ -100,6 +106,9 @@ class TestNfsServer:
         (root / "etc/exports").write_text("# /not\n/home *(ro)\n\n   \n/opt *(ro)")  # no last newline
         (root / "etc/exports.d/other.exports").write_text("/var *(ro)")
         (root / "etc/exports.d/not-read.txt").write_text("/boot *(ro)\n")
+        (root / "etc/fstab").write_text("# /not\n/dev/vda / ext4\n/dev/vdb /srv ext4\n/dev/vdc none swap\n")
+        (root / "etc/systemd/system").mkdir(parents=True)
+        (root / "etc/systemd/system/data.mount").write_text("[Mount]\nWhat=/dev/vdd\nWhere=/data\n")
         (root / "unit").touch()
         (root / "a b").mkdir(mode=0o750)
         (root / "table").write_text(
@@ -118,10 +127,19 @@ class TestNfsServer:
                 ("/srv/a", "fd00::21"): frozenset({"rw", "hide"}),
                 ("/home", "*"): frozenset({"ro"}),
             },
-            foreign=frozenset({"/home", "/opt", "/var"}),
+            foreign=(
+                ForeignExport(f"{root}/etc/exports line 2", "/home", "*", frozenset({"ro"})),
+                ForeignExport(f"{root}/etc/exports line 5", "/opt", "*", frozenset({"ro"})),
+                ForeignExport(f"{root}/etc/exports.d/other.exports line 1", "/var", "*", frozenset({"ro"})),
+            ),
             directories=state.directories,
+            mounts=state.mounts,
+            disks=frozenset({"/", "/srv", "/data"}),
+            clients=frozenset(),
             errors=(),
         )
+        assert state.mounts["/nowhere"] == "/"
+        assert os.path.ismount(state.mounts[f"{root}/a b"])
         [(path, (_, numbers, mode))] = state.directories.items()
         assert (path, numbers, mode) == (f"{root}/a b", f"{owner.st_uid}:{owner.st_gid}", "750")
 
@@ -134,7 +152,7 @@ class TestNfsServer:
         (folder_host.root / f".{FILE}").write_text(text)
         state = self.read(folder_host)
         assert state.text == (text if text.endswith("\n") or not text else f"{text}\n")
-        assert (state.errors, state.foreign) == ((), frozenset())
+        assert (state.errors, state.foreign) == ((), ())
 
     def test_file_that_cannot_be_read(self, folder_host: FolderHost) -> None:
         (folder_host.root / f".{FILE}").mkdir()  # root reads everything but this
@@ -148,17 +166,50 @@ class TestNfsServer:
         (folder_host.root / "etc/os-release").write_text("")
         assert self.read(folder_host).system == ()
 
+    def test_foreign_lines_of_every_form(self) -> None:
+        lines = ["/a h(rw,sync) 10.0.0.0/24(ro)", "/b -rw,async h1 h2(sync)", '"/c d" (ro)', "", "# /e *(rw)"]
+        lines += ["/f \\", "  h(ro)", '/g "h']
+        answer = [f"foreign=/etc/exports:{number}:{line}" for number, line in enumerate(lines)]
+        state = NfsServer().process([*answer, "end="])
+        assert [(f.place, f.path, f.client, set(f.options)) for f in state.foreign] == [
+            ("/etc/exports line 0", "/a", "h", {"rw", "sync"}),
+            ("/etc/exports line 0", "/a", "10.0.0.0/24", {"ro"}),
+            ("/etc/exports line 1", "/b", "h1", {"rw", "async"}),
+            ("/etc/exports line 1", "/b", "h2", {"rw", "async", "sync"}),
+            ("/etc/exports line 2", "/c d", "*", {"ro"}),
+            ("/etc/exports line 6", "/f", "h", {"ro"}),
+        ]
+
+    def test_clients(self) -> None:
+        state = NfsServer().process(["client=10.0.0.21", "client=[fd00::21]", "end="])
+        assert state.clients == {"10.0.0.21", "fd00::21"}
+
+
+class TestNfsMounts:
+    def test_read(self, folder_host: FolderHost) -> None:
+        # a mount with two optional fields, one with none, and one that is not NFS
+        (folder_host.root / "mountinfo").write_text(
+            "64 29 0:48 / /var/lib/kubelet/1/v rw shared:132 master:1 - nfs4 10.0.0.20:/srv/a rw\n"
+            "65 29 0:49 / /mnt rw - nfs4 [fd00::20]:/srv/b/c rw\n"
+            "66 29 8:1 / /srv rw shared:1 - ext4 /dev/vdb rw\n"
+        )
+        command = NfsMounts().command().get_raw_value().replace("/proc/self", str(folder_host.root))
+        lines = folder_host.run(StringCommand(command)).stdout.splitlines()
+        assert NfsMounts().process(lines) == [("/srv/a", "/var/lib/kubelet/1/v"), ("/srv/b/c", "/mnt")]
+
 
 class TestNfsClient:
     def test_read(self, folder_host: FolderHost) -> None:
-        state = folder_host.fact(NfsClient)
+        state = folder_host.fact(NfsClient, packages=PACKAGES)
         assert state.system == ("debian",)
 
     def test_a_package_that_a_killed_run_left_half_installed_is_not(self, folder_host: FolderHost) -> None:
-        assert folder_host.fact(NfsClient).installed
+        assert folder_host.fact(NfsClient, packages=PACKAGES).installed
         (folder_host.root / "half-installed").touch()
-        assert not folder_host.fact(NfsClient).installed
-        assert not folder_host.fact(NfsServer, path="/etc/exports.d/x", directories=[]).installed
+        assert not folder_host.fact(NfsClient, packages=PACKAGES).installed
+        assert not folder_host.fact(
+            NfsServer, path="/etc/exports.d/x", directories=[], packages=PACKAGES
+        ).installed
 
     @pytest.mark.parametrize("installed", [True, False])
     def test_process(self, installed: bool) -> None:

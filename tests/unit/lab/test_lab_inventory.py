@@ -10,13 +10,9 @@ from lab.paths import REPOSITORY
 def names(file: str) -> set[str]:
     """What a group data file sets."""
     tree = ast.parse((REPOSITORY / file).read_text())
-    return {
-        t.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for t in node.targets
-        if isinstance(t, ast.Name)
-    }
+    targets = [t for node in tree.body if isinstance(node, ast.Assign) for t in node.targets]
+    targets += [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def test_nothing_of_the_sample_shines_through() -> None:

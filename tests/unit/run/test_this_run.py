@@ -88,7 +88,7 @@ class TestRefusals:
         ("options", "said"),
         [
             ({"reprot": "x"}, "--data reprot: unknown; did you mean 'report'?"),
-            ({"zzz": "x"}, "--data zzz: unknown; known are prove, report"),
+            ({"zzz": "x"}, "--data zzz: unknown; known are force, prove, report"),
             ({"prove": "yes"}, "--data prove: 'yes' is not 'always'"),
         ],
     )
