@@ -187,7 +187,8 @@ def _port(live: HostState, storage_follows: bool) -> list[Pair]:
 def _kept_out(live: HostState, survey: Survey, manages: bool) -> list[Pair]:
     """Nodes that do not come through to this storage host. Where nothing listens, a refusal is an answer."""
     bad = {"blocked", "refused"} if live.listeners else {"blocked"}
-    kept = {name: survey.addresses.get(name, ()) for name, port in survey.reached.items() if port in bad}
+    reached = sorted(survey.reached.items())
+    kept = {name: survey.addresses.get(name, ()) for name, port in reached if port in bad}
     sources = [address for known in kept.values() for address in known]
     firewall, platform = live.firewall, platform_of(live.system)
     if not kept or firewall is None or platform is None:
