@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from breakwater.limits import EVERYONE, by_address, canonical
-from breakwater.problems import UNSHOWN, Problem, did_you_mean
+from breakwater.addresses import EVERYONE, by_address, canonical, checked_address
+from breakwater.problems import UNSHOWN, Fault, Problem, did_you_mean, listed
 
 GROUPS = ("storage", "nodes", "proxies", "bastion")
 
@@ -17,15 +17,17 @@ Resolve = Callable[[str], Iterable[str]]
 Exports = Mapping[int, Mapping[str, Any]]
 
 
-def export_clashes(exports: Exports) -> list[Problem]:
+def export_clashes(exports: Exports, wrong: Mapping[int, Collection[str]]) -> list[Problem]:
     """What contradicts what, inside one export and between two.
 
     + exports: {place in the list: its keys whose values are right by themselves}
+    + wrong: {place in the list: its other keys}: nothing is said to lack what was meant to be there
     """
     problems = _path_clashes({index: export.get("path") for index, export in exports.items()})
     seen: dict[tuple[str, str], int] = {}
     for index, export in exports.items():
-        problems += _class_problems(f"exports[{index}]", export)
+        problems += _access_problems(f"exports[{index}]", export, wrong[index])
+        problems += _class_problems(f"exports[{index}]", export, wrong[index])
         fsid = next((o for o in export.get("options", ()) if o.startswith("fsid=")), None)
         unique = {
             "storage_class": export.get("storage_class"),
@@ -50,18 +52,29 @@ _AGAINST_A_CLASS = {
 }
 
 
-def _class_problems(key: str, export: Mapping[str, Any]) -> list[Problem]:
-    """Keys of one export that contradict each other."""
+def _access_problems(key: str, export: Mapping[str, Any], wrong: Collection[str]) -> list[Problem]:
+    """Keys that say where a directory is and who comes to it."""
     problems = []
     path, mountpoint = export.get("path"), export.get("mountpoint")
     if path and mountpoint and path != mountpoint and not path.startswith(f"{mountpoint}/"):
         fault = f"is neither the path {path!r} nor above it"
         problems.append(Problem(f"{key}.mountpoint", mountpoint, fault))
+    everyone = EVERYONE in (export.get("clients") or ())
+    if export.get("allow_everyone") and not everyone and "clients" not in wrong:
+        # Left lying about, it would let through the "*" that somebody adds one day.
+        fault = f"has no effect without {EVERYONE!r} in clients"
+        problems.append(Problem(f"{key}.allow_everyone", True, fault, "remove it"))
+    return problems
+
+
+def _class_problems(key: str, export: Mapping[str, Any], wrong: Collection[str]) -> list[Problem]:
+    """Keys that say something of a storage class."""
+    problems = []
     if not export.get("storage_class"):
-        return problems + [
+        return [
             Problem(f"{key}.{name}", export[name], "says something of a class, and there is no storage_class",
                     "add storage_class, or remove it")
-            for name in _OF_A_CLASS if name in export
+            for name in _OF_A_CLASS if name in export and "storage_class" not in wrong
         ]  # fmt: skip
     for word in export.get("options", ()):
         if reason := _AGAINST_A_CLASS.get(word):
@@ -71,7 +84,18 @@ def _class_problems(key: str, export: Mapping[str, Any]) -> list[Problem]:
         # With Retain nothing is deleted, so nothing is archived: somebody expects one of the two.
         fault = "has no effect with reclaim 'Retain', which keeps the directory as it is"
         problems.append(Problem(f"{key}.archive_on_delete", True, fault, "remove it"))
+    flavour = _security(export.get("mount_options", ()))
+    offered = (_security(export.get("options", ())) or "sys").split(":")
+    if flavour and flavour not in offered and "options" not in wrong:
+        fault = f"cannot be mounted: options offer sec={':'.join(offered)}"
+        problems.append(
+            Problem(f"{key}.mount_options", f"sec={flavour}", fault, "write one security in both")
+        )
     return problems
+
+
+def _security(options: Iterable[str]) -> str:
+    return next((word.removeprefix("sec=") for word in options if word.startswith("sec=")), "")
 
 
 def warnings(exports: Iterable[Any]) -> Iterator[str]:
@@ -87,7 +111,7 @@ def warnings(exports: Iterable[Any]) -> Iterator[str]:
 
 
 def nodes_down_problems(names: object, hosts: Hosts) -> list[Problem]:
-    """Names that are no nodes, or all of them."""
+    """Names that are no nodes, or all of them, or of a machine without which nothing goes on."""
     nodes = hosts.get("nodes", {})
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         return []
@@ -96,6 +120,12 @@ def nodes_down_problems(names: object, hosts: Hosts) -> list[Problem]:
         for index, name in enumerate(names)
         if name not in nodes
     ]
+    problems += [
+        Problem(f"nodes_down[{index}]", name, f"is in group {group} too, without which no run goes on",
+                "remove it, and run when that host is up")
+        for index, name in enumerate(names) for group in ("storage", "bastion")
+        if name in nodes and name in hosts.get(group, ())
+    ]  # fmt: skip
     if nodes and set(nodes) <= set(names):
         problems.append(
             Problem("nodes_down", UNSHOWN, "names every node", "without a node there is nothing to do")
@@ -123,7 +153,7 @@ def group_problems(hosts: Hosts) -> list[Problem]:
     """Whether the inventory's groups have the hosts that a run needs.
 
     A host may be in several groups: storage that is also a node, or one machine that is all of
-    them, is unusual and works. Nothing is refused here without a reason.
+    them, is unusual and works. Only bastion excludes others: what runs there runs here.
     """
     others = [name for name in hosts if name not in GROUPS]
     problems = []
@@ -139,23 +169,35 @@ def group_problems(hosts: Hosts) -> list[Problem]:
     storage, nodes, bastion = (list(hosts.get(group, ["?"])) for group in ("storage", "nodes", "bastion"))
     if len(storage) != 1:
         # Several would need a choice of host for each export; one failing disk must stay one host's matter.
-        fault = f"has {len(storage)} hosts" + (f" ({', '.join(storage)})" if storage else "")
+        fault = f"has {len(storage)} hosts" + (f" ({listed(storage)})" if storage else "")
         problems.append(Problem("group storage", UNSHOWN, fault, "it must have exactly one"))
     if not nodes:
         problems.append(Problem("group nodes", UNSHOWN, "has no hosts", "name the cluster's nodes"))
     if "bastion" in hosts and bastion != ["@local"]:
         # Helm, the kubeconfig and the state are where pyinfra runs; another host would have none of them.
-        fault = f"has {', '.join(bastion) or 'no hosts'}"
+        fault = f"has {listed(bastion) or 'no hosts'}"
         problems.append(Problem("group bastion", UNSHOWN, fault, 'it must be ["@local"], this machine'))
     return problems
 
 
-def storage_problems(address: str, hosts: Hosts) -> list[Problem]:
-    """An address that only the storage host itself can reach, while the nodes are other machines."""
-    if not _loopback(address) or all(_loopback(node) for node in hosts.get("nodes", {}).values()):
-        return []
+def storage_address(written: object, hosts: Hosts) -> tuple[str, list[Problem]]:
+    """The address by which the nodes reach the storage host, and what is wrong with it.
+
+    + written: the setting; None: the inventory's address of the storage host is taken
+    """
+    of_inventory = next(iter(hosts.get("storage", {}).values()), None)
+    address = of_inventory if written is None else written
     fix = "write the address by which the nodes reach the storage host"
-    return [Problem("storage_address", address, "leads every node to itself", fix)]
+    if not isinstance(address, str):
+        return "", []  # said where the value is checked, or with the groups
+    try:
+        plain = checked_address(address)
+    except Fault as raised:
+        fault = f"is from the inventory and {raised.fault}"
+        return "", [] if written is not None else [Problem("storage_address", address, fault, fix)]
+    if not _loopback(plain) or all(_loopback(node) for node in hosts.get("nodes", {}).values()):
+        return plain, []
+    return plain, [Problem("storage_address", plain, "leads every node to itself", fix)]
 
 
 class Clients:

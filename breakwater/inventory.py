@@ -7,7 +7,7 @@ silent, and one on a single host would give that host another opinion of what th
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -19,7 +19,7 @@ from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
 from breakwater.contradictions import Resolve
-from breakwater.problems import UNSHOWN, Problem, SettingsError, keys_of, unknown_key
+from breakwater.problems import UNSHOWN, Problem, SettingsError, keys_of, quoted, unknown_key
 from breakwater.settings import Settings, load
 
 HOME = "group_data/all.py"
@@ -40,6 +40,7 @@ def settings_of(inventory: Inventory, resolve: Resolve | None = None) -> Setting
     everyone = inventory.data
     problems += [_unknown(key, connectors) for key in everyone if _is_unknown(key, ours, connectors)]
     problems += _config_file_problems(everyone)
+    problems += _named_twice(inventory.groups.get("nodes", []))
     try:
         settings = load({key: everyone[key] for key in ours if key in everyone}, hosts_of(inventory), resolve)
     except SettingsError as error:
@@ -127,6 +128,18 @@ def _host_key_problems(host: Host) -> Iterator[Problem]:
         fault = 'must be "yes": unknown hosts would be believed'
         fix = f'write ssh_strict_host_key_checking = "yes" in {HOME}'
         yield Problem("ssh_strict_host_key_checking" + place, UNSHOWN, fault, fix)
+
+
+def _named_twice(nodes: Iterable[Host]) -> Iterator[Problem]:
+    """One machine under two names: all that is done to a node would be done to it twice at once."""
+    seen: dict[tuple[str, str], str] = {}
+    for host in nodes:
+        # Machines behind one address, of a gateway or this machine's own guests, have a port each.
+        at = _address(host), str(host.data.get("ssh_port") or 22)
+        first = seen.setdefault(at, host.name)
+        if first != host.name and issubclass(host.connector_cls, SSHConnector):
+            fault = f"is at {at[0]}, port {at[1]}, as is {quoted(first)}"
+            yield Problem("group nodes", host.name, fault, "name each machine once")
 
 
 def _said_once(problems: list[Problem], hosts: int) -> list[Problem]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import PurePath
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Strict
+from pydantic import AfterValidator, BeforeValidator, Strict, ValidationInfo
 
+from breakwater.addresses import LABEL, check_text, checked_address, checked_client
 from breakwater.nfs_options import (
     checked_mount_option,
     checked_mount_options,
@@ -50,41 +52,13 @@ VOLATILE = ("/dev/", "/proc/", "/run/", "/sys/")
 # Helm allows 53 characters for a release, and ours is "nfs-" + the class.
 LONGEST_CLASS = 53 - len("nfs-")
 LONGEST_PATH = 255
-# exports(5): every host there is
-EVERYONE = "*"
 SHORTEST_WAIT, LONGEST_WAIT = 30, 3600
+# What Linux takes for one name in a path.
+_LONGEST_NAME = 255
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}|[0-9]{1,9}")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*?(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[0-9a-f]{64})")
-
-
-def canonical(text: str) -> str | None:
-    """An address or network as the kernel prints it (else a difference for ever), None for other text."""
-    try:
-        network = ip_network(text)
-    except ValueError:
-        return None
-    # A zone or a dotted mask: exports(5) and our comparison know neither.
-    if "%" in text or ("/" in text and not text.rpartition("/")[2].isdecimal()):
-        return None
-    single = network.prefixlen == network.max_prefixlen
-    return str(network.network_address if single else network)
-
-
-def by_address(client: str) -> tuple[int, int, int]:
-    """Sort key: 10.0.0.9 comes before 10.0.0.10, and everyone first."""
-    if client == EVERYONE:
-        return 0, 0, 0
-    network = ip_network(client)
-    return network.version, int(network.network_address), network.prefixlen
-
-
-def dns_name(text: str) -> bool:
-    """Whether this looks like a name that DNS could know."""
-    labels = text.lower().split(".")
-    return len(text) <= 253 and all(len(label) <= 63 and _LABEL.fullmatch(label) for label in labels)
 
 
 def _plain_path(path: str) -> str:
@@ -94,7 +68,7 @@ def _plain_path(path: str) -> str:
         raise Fault("may hold only letters, digits and . _ - /")
     if len(path) > LONGEST_PATH:
         raise Fault(f"is longer than {LONGEST_PATH} characters")
-    plain = "/" + posixpath.normpath(path).lstrip("/")
+    plain = _plain(path)
     if plain in SYSTEM_DIRECTORIES:
         raise Fault("is a directory of the system", "export one made for it, such as '/srv/nfs'")
     if plain.startswith(VOLATILE):
@@ -102,40 +76,6 @@ def _plain_path(path: str) -> str:
     if plain != path:
         raise Fault("must not hold '.', '..' or '//'", f"write {plain!r}")
     return path
-
-
-def _client(text: str) -> str:
-    everyone = "name the nodes, or remove the key to get group nodes"
-    network = _network(text)
-    if text == EVERYONE:
-        return text  # whether that is allowed, load() sees
-    if "*" in text or (network and network.prefixlen == 0):
-        raise Fault("exports to everyone", everyone)
-    if network and network.network_address.is_unspecified:
-        raise Fault("is nobody's address", everyone)
-    address = canonical(text)
-    if address is not None:
-        return address
-    if network:
-        host_bits = int(ip_address(text.partition("/")[0])) != int(network.network_address)
-        fault = "with host bits set" if host_bits else "in a form that the kernel does not print"
-        raise Fault(f"is a network {fault}", f"did you mean {str(network)!r}?")
-    # A group, a host, or a name that DNS may know: only load() knows which.
-    if not (text.isascii() and (text.isidentifier() or (dns_name(text) and not _all_digits(text)))):
-        raise Fault("is neither an address, a network, a group of the inventory nor a host's name")
-    return text
-
-
-def _all_digits(name: str) -> bool:
-    """A last label of digits only is a mistyped address: no domain ends in a number."""
-    return name.rpartition(".")[2].isdecimal()
-
-
-def _network(text: str) -> IPv4Network | IPv6Network | None:
-    try:
-        return None if "%" in text else ip_network(text, strict=False)
-    except ValueError:
-        return None
 
 
 def _listed(values: Any) -> Any:
@@ -152,16 +92,18 @@ def _at_least_one(values: Sequence[T]) -> Sequence[T]:
 
 
 def _class_name(name: str) -> str:
-    if not _LABEL.fullmatch(name):
+    if not LABEL.fullmatch(name):
         raise Fault("must be lower-case letters, digits and '-', with a letter or digit at both ends")
     if len(name) > LONGEST_CLASS:
         raise Fault(f"is longer than {LONGEST_CLASS} characters", "Helm names its releases with at most 53")
+    check_text(name)
     return name
 
 
 def _namespace(name: str) -> str:
-    if not _LABEL.fullmatch(name) or len(name) > 63:
+    if not LABEL.fullmatch(name) or len(name) > 63:
         raise Fault("must be at most 63 lower-case letters, digits and '-', a letter or digit at both ends")
+    check_text(name)
     return name
 
 
@@ -192,20 +134,16 @@ def _mode(mode: str) -> str:
     return plain
 
 
-def _address(address: str) -> str:
-    plain = canonical(address)
-    if plain is not None and "/" not in plain:
-        if ip_address(plain).is_unspecified:
-            raise Fault("is nobody's address")
-        return plain
-    if not dns_name(address) or _all_digits(address):
-        raise Fault("must be an IP address or a host's name")
-    return address
-
-
 def _file(path: str) -> str:
     if not path.strip() or path != path.strip() or not path.isprintable() or len(path) > 4096:
         raise Fault("must be a path, without control characters or spaces around it")
+    plain = PurePath(path)
+    if str(plain).startswith("-"):
+        raise Fault("must not begin with '-': Helm would take it for an option", "write an absolute path")
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in plain.parts):
+        raise Fault(f"has a name longer than {_LONGEST_NAME} bytes in it")
+    if os.path.expanduser(path).startswith("~"):
+        raise Fault("begins with the home of a user who is not known here", "'~/' is your own")
     return path
 
 
@@ -218,10 +156,11 @@ def _context(name: str) -> str:
 
 
 def _version(version: str) -> str:
-    if version.startswith("v") and _VERSION.fullmatch(version[1:]):
-        raise Fault("must be a chart's version", f"did you mean {version[1:]!r}?")
-    if not _VERSION.fullmatch(version) or len(version) > 63:
+    plain = version.removeprefix("v")
+    if not _VERSION.fullmatch(plain) or len(plain) > 63:
         raise Fault("must be a chart's version", "such as '4.0.18'")
+    if plain != version:
+        raise Fault("must be a chart's version", f"did you mean {plain!r}?")
     return version
 
 
@@ -262,15 +201,30 @@ def _mount_point(path: str) -> str:
     # A disk may well be mounted at /home or /opt; only / is mounted on every machine.
     if path == "/" or not path.startswith("/") or not re.fullmatch(r"[A-Za-z0-9._/-]+", path):
         raise Fault("must be the absolute path at which the disk is mounted", "such as '/srv'")
-    if posixpath.normpath(path) != path:
-        raise Fault("must not hold '.', '..', '//' or a closing slash", f"write {posixpath.normpath(path)!r}")
+    if len(path) > LONGEST_PATH:
+        raise Fault(f"is longer than {LONGEST_PATH} characters")
+    if (plain := _plain(path)) != path:
+        raise Fault("must not hold '.', '..', '//' or a closing slash", f"write {plain!r}")
     return path
 
 
+def _plain(path: str) -> str:
+    """Without detours; normpath keeps two slashes at the beginning."""
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _derived(value: Any, info: ValidationInfo) -> Any:
+    # We fill these in ourselves; what a person wrote comes with a context.
+    if info.context:
+        raise Fault("is derived from other settings or the inventory", "remove it")
+    return value
+
+
 Listed = BeforeValidator(_listed)
+Derived = BeforeValidator(_derived)
 AtLeastOne = AfterValidator(_at_least_one)
 Path = Annotated[str, Strict(), AfterValidator(_plain_path)]
-Client = Annotated[str, Strict(), AfterValidator(_client)]
+Client = Annotated[str, Strict(), AfterValidator(checked_client)]
 ClassName = Annotated[str, Strict(), AfterValidator(_class_name)]
 Namespace = Annotated[str, Strict(), AfterValidator(_namespace)]
 Owner = Annotated[str, Strict(), AfterValidator(_owner)]
@@ -282,7 +236,7 @@ MountOptions = Annotated[tuple[MountOption, ...], AfterValidator(checked_mount_o
 MountPoint = Annotated[str, Strict(), AfterValidator(_mount_point)]
 HostName = Annotated[str, Strict()]
 Switch = Annotated[bool, Strict()]
-Address = Annotated[str, Strict(), AfterValidator(_address)]
+Address = Annotated[str, Strict(), AfterValidator(checked_address)]
 File = Annotated[str, Strict(), AfterValidator(_file)]
 Context = Annotated[str, Strict(), AfterValidator(_context)]
 Version = Annotated[str, Strict(), AfterValidator(_version)]

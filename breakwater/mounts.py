@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
-from breakwater.limits import EVERYONE
+from breakwater.addresses import EVERYONE
 from breakwater.nfs_options import complete, meaning
 from breakwater.settings import Export
 

@@ -57,8 +57,8 @@ def checked_option(word: str) -> str:
     if name not in _VALUED or not equals:
         known = [*_WORDS, *(f"{valued}=" for valued in _VALUED if valued != "mountpoint")]
         raise Fault("is no option of exports(5) that breakwater knows", did_you_mean(word, known))
-    if name == "sec" and not set(value.split(":")) <= _FLAVOURS:
-        raise Fault("names an unknown security", f"known are {', '.join(sorted(_FLAVOURS))}, joined by ':'")
+    if name == "sec":
+        _check_flavours(value.split(":"))
     if name in ("anonuid", "anongid") and not re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
         raise Fault("must be a number", f"such as '{name}=65534'")
     if name == "fsid":
@@ -131,6 +131,13 @@ def meaning(words: Iterable[str]) -> dict[str, str]:
 def _family(word: str) -> str:
     name = word.partition("=")[0]
     return next((choice[0] for choice in _CHOICES if name in choice), name)
+
+
+def _check_flavours(flavours: Sequence[str]) -> None:
+    if not set(flavours) <= _FLAVOURS:
+        raise Fault("names an unknown security", f"known are {', '.join(sorted(_FLAVOURS))}, joined by ':'")
+    if len(set(flavours)) < len(flavours):
+        raise Fault("names one security twice", f"write 'sec={':'.join(dict.fromkeys(flavours))}'")
 
 
 def _check_fsid(value: str) -> None:

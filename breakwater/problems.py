@@ -7,6 +7,7 @@ import difflib
 import re
 import typing
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +17,8 @@ UNSHOWN: Any = object()
 
 _SECRET = re.compile(r"pass|secret|token|credential|key", re.IGNORECASE)
 _LONGEST_SHOWN = 60
+# Characters of a list of names: a cluster of hundreds of nodes must still fit a line.
+_LONGEST_LIST = 240
 
 
 class Fault(ValueError):
@@ -38,7 +41,9 @@ class Problem:
 
     def __str__(self) -> str:
         value = shown(self.key, self.value)
-        return f"{self.key}: {value}{' ' if value else ''}{self.fault}{'; ' if self.fix else ''}{self.fix}"
+        line = f"{self.key}: {value}{' ' if value else ''}{self.fault}{'; ' if self.fix else ''}{self.fix}"
+        # Names of hosts and groups stand in it as they are, and the inventory is Python: anything may be.
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
 class SettingsError(Exception):
@@ -55,11 +60,27 @@ def shown(key: str, value: Any) -> str:
     if value is UNSHOWN or _SECRET.search(key.replace("kubeconfig", "")):
         return ""
     if isinstance(value, str):
-        text = re.sub(r"://[^/@\s]*@", "://***@", value)
-        return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
+        return quoted(re.sub(r"://[^/@\s]*@", "://***@", value))
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**18):
         return repr(value)
     return ""  # a list or dict may hold anything, a pasted kubeconfig with its token included
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, its beginning only when it is long; an escape such as \\u202e is six characters."""
+    begin = text[:_LONGEST_SHOWN]
+    while len(repr(begin)) > _LONGEST_SHOWN + 2:
+        begin = begin[:-1]
+    return repr(begin if begin == text else begin + "…")
+
+
+def listed(names: Iterable[str]) -> str:
+    """As many names as fit a message, and how many more there are."""
+    known = [name if len(name) <= _LONGEST_SHOWN else quoted(name) for name in names]
+    ends = accumulate(len(name) + len(", ") for name in known)
+    fits = max(1, sum(end <= _LONGEST_LIST for end in ends))
+    more = f" and {len(known) - fits} more" if len(known) > fits else ""
+    return ", ".join(known[:fits]) + more
 
 
 def path_of(parts: Sequence[str | int]) -> str:
@@ -81,7 +102,7 @@ def did_you_mean(name: str, known: Iterable[str], also: Iterable[str] = ()) -> s
     """
     names = sorted(known)
     near = difflib.get_close_matches(name[:80], [*names, *sorted(also)], n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+    return f"did you mean {quoted(near[0])}?" if near else f"known are {listed(names)}"
 
 
 def keys_of(model: type[Any]) -> list[str]:

@@ -18,7 +18,7 @@ exports = [
         # OPTIONAL. Default: every host in group nodes, by the address from which it reaches the storage host.
         # "clients": ["nodes"],
         # Whether "*" may stand in clients. OPTIONAL. Default: False
-        # "allow_everyone": True,
+        # "allow_everyone": False,
         # Options of exports(5); each takes the place of the default that it contradicts.
         # OPTIONAL. Default: rw,sync,no_subtree_check,no_root_squash
         # "options": ["no_wdelay"],

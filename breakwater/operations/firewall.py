@@ -3,9 +3,9 @@
 from pyinfra import host
 from pyinfra.api import QuoteString, StringCommand, operation
 
+from breakwater.addresses import EVERYONE, by_address
 from breakwater.commands import Commands
 from breakwater.firewall import managed
-from breakwater.limits import EVERYONE, by_address
 from breakwater.settings import Export
 from breakwater.survey import Survey
 

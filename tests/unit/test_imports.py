@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # What the settings are made of: they are read before there is a host, a cluster or pyinfra.
-SETTINGS = {"settings", "limits", "problems", "contradictions", "nfs_options", "versions"}
+SETTINGS = {
+    *("settings", "export", "limits", "addresses", "nfs_options", "contradictions", "problems", "versions"),
+}
 # What ties a run together: it may know everything, so nobody below it may know it.
 TOP = {"breakwater.run", "breakwater.inventory", "breakwater.__main__", "breakwater.render"}
 

@@ -112,6 +112,10 @@ def test_names_are_resolved_by_the_resolver_that_is_given() -> None:
             ' write ssh_strict_host_key_checking = "yes" in group_data/all.py',
         ),
         (
+            inventory(hosts={"node1": {"ssh_hostname": "10.0.0.22"}}),
+            "group nodes: '10.0.0.22' is at 10.0.0.22, port 22, as is 'node1'; name each machine once",
+        ),
+        (
             inventory({"ssh_config_file": "ssh_confg"}),
             "ssh_config_file: 'ssh_confg' is not a file; paths count from the folder in which pyinfra is"
             " started; '~' is not expanded here",
@@ -120,6 +124,11 @@ def test_names_are_resolved_by_the_resolver_that_is_given() -> None:
 )
 def test_refusal(made: Inventory, message: str) -> None:
     assert said(made) == [message]
+
+
+def test_nodes_behind_one_address_have_a_port_each() -> None:
+    made = inventory(hosts={"node1": {"ssh_hostname": "10.0.0.22", "ssh_port": 2222}})
+    assert settings_of(made).nodes == {"node1": "10.0.0.22", "10.0.0.22": "10.0.0.22"}
 
 
 def test_mistakes_of_places_and_of_values_are_said_together() -> None:
