@@ -234,11 +234,18 @@ class TestLosing:
     ) -> None:
         monkeypatch.undo()
         monkeypatch.setattr(lease, "RENEW", 0.01)
+        monkeypatch.setattr(lease, "_AGAIN", 0.01)
         held, reasons = self.held(access)
-        gevent.sleep(0.2)
-        assert sum(line.startswith("PUT") for line in fake.asked) > 1
-        fake.objects[LEASES] = []
-        gevent.sleep(0.2)
+
+        def renewed() -> int:
+            return sum(line.startswith("PUT") for line in fake.asked)
+
+        with gevent.Timeout(20):
+            while renewed() < 2:
+                gevent.sleep(0.01)
+            fake.objects[LEASES] = []
+            while not reasons:
+                gevent.sleep(0.01)
         assert reasons == ["someone removed this run's lease, breakwater in kube-system"]
         held.release()
 
