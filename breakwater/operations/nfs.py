@@ -132,8 +132,9 @@ def _disk_problems(exports: Iterable[Export], live: ServerState) -> Iterator[str
         known = [place for place in live.disks if below(export.path, [place]) and len(place) > len(found)]
         if disk and found != disk and below(disk, [found]):
             yield (
-                f"{export.path}: its disk is not mounted at {disk}; mount it and run again"
-                " (while it is not, the server hands out nothing, and nothing was changed)"
+                f"{export.path}: its disk is not mounted at {disk}, so the server hands out nothing;"
+                # The kernel remembers for two minutes that there was nothing to export.
+                f" mount {disk}, then exportfs -f to let waiting clients in at once, and run again"
             )
         elif disk != found and found != "/":
             yield (
