@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from breakwater.nfs_options import complete, meaning
+from breakwater.nfs_options import complete, meaning, shown_meaning
 from breakwater.settings import Export
 
 HEAD = "# Managed by breakwater from group_data/all.py; the next run puts changes back."
@@ -49,7 +49,7 @@ def mountpoints_of(text: str | None) -> dict[str, str]:
 
 
 def in_kernel(
-    live: Mapping[tuple[str, str], Iterable[str]], text: str, former: str | None, foreign: Iterable[str]
+    live: Mapping[tuple[str, str], Collection[str]], text: str, former: str | None, foreign: Iterable[str]
 ) -> bool:
     """Whether the kernel exports what the text says, with the same meaning, and of our paths nothing else.
 
@@ -60,5 +60,5 @@ def in_kernel(
     wanted = table_of(text)
     ours = {path for path, _ in (*wanted, *table_of(former))} - set(foreign)
     extra = {key for key in live if key[0] in ours} - set(wanted)
-    same = all(key in live and meaning(live[key]) == options for key, options in wanted.items())
+    same = all(key in live and shown_meaning(live[key]) == options for key, options in wanted.items())
     return same and not extra

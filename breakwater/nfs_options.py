@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from breakwater.problems import Fault, did_you_mean
 
@@ -128,6 +128,11 @@ def meaning(words: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def shown_meaning(words: Collection[str]) -> dict[str, str]:
+    """What a line of exportfs -s comes to: it says every word that counts but subtree_check."""
+    return meaning(words if "no_subtree_check" in words else [*words, "subtree_check"])
+
+
 def _family(word: str) -> str:
     name = word.partition("=")[0]
     return next((choice[0] for choice in _CHOICES if name in choice), name)
@@ -145,5 +150,6 @@ def _check_fsid(value: str) -> None:
         # It becomes the root of NFSv4's tree: clients would find every export under another path.
         raise Fault("would make this export the root of all others", "give a number from 1, or a UUID")
     number = re.fullmatch(r"[1-9][0-9]{0,9}", value)
-    if not (number and int(value) < 2**32) and not _UUID.fullmatch(value):
-        raise Fault("must be a number from 1 to 4294967295, or a UUID in lower case")
+    # The kernel takes larger ones, and exportfs -s shows them as negative: a difference for ever.
+    if not (number and int(value) < 2**31) and not _UUID.fullmatch(value):
+        raise Fault("must be a number from 1 to 2147483647, or a UUID in lower case")
