@@ -1,0 +1,140 @@
+"""Settings as somebody may write them: right ones, made from the model, and then spoilt."""
+
+import copy
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import strategies as st
+
+from breakwater.addresses import canonical
+from breakwater.problems import keys_of, model_of
+from breakwater.settings import Settings
+
+# What is good, of every key that is text; of the other keys the type says it.
+GOOD = {
+    "path": ["/srv/nfs/volumes", "/srv/nfs/shared", "/srv/-x", "/srv/..x/y", "/srv/" + "x" * 250],
+    "clients": ["nodes", "node1", "odd.example.org", "10.0.0.0/24", "10.0.0.7/32", "FD00:0::7", "*"],
+    "options": ["async", "insecure", "no_wdelay", "crossmnt", "anonuid=0", "fsid=7", "sec=krb5p:sys"],
+    "storage_class": ["nfs-client", "fast", "a" * 49, "0xg"],
+    "owner": ["root:root", "999:999", "_apt:nogroup"],
+    "mode": ["755", "0750", "2775"],
+    "mountpoint": ["/srv"],
+    "mount_options": ["nfsvers=4.2", "hard", "noatime", "rsize=1048576", "nconnect=16", "sec=sys"],
+    "storage_address": ["10.0.0.20", "fd00::20", "storage.example.org"],
+    "kubeconfig": ["~/.kube/config", "my clusters/it's this one", "/etc/$HOME"],
+    "kube_context": ["production", "admin@a b", "$(id)"],
+    "bundle": ["/srv/bundle", "~/büro; id"],
+    "nodes_down": ["node1"],
+    "state": [".breakwater", "/var/lib/`id`"],
+    "namespace": ["nfs-provisioner", "n" * 63],
+    "chart_version": ["4.0.18", "4.0.18-rc.1+x"],
+    "repository": ["https://charts.example.org/", "oci://registry.example.org:5000/charts", "http://[fd00::1]/%7Ea"],
+    "image": ["busybox:1.37", "registry.example.org:5000/a/b@sha256:" + "0" * 64],
+}  # fmt: skip
+FRAGMENTS = [
+    *("'", '"', "`id`", "$(id)", "${IFS}", "$HOME", ";", "&&", "|", ">", "\\", "!", "#", "*", "?", "~"),
+    *("\n", "\r", "\t", " ", "\x00", "\x1b[31m", "\x85", "\u2028", "\u202e", "\ud800", "\u212a", "ä"),
+    *("-", "--", "-x", "--post-renderer=id", "=", ",", ":", "/", ".", "..", "//", "@", "%", "%s", "x" * 300),
+    *("{{ .Values }}", "{%", "{x}", "!!python/none", "&a", "*a", "<<: *a", ": ", "- ", "| ", "[", "}"),
+    *("true", "null", "123", "1e3", "0x7f", "::", "(rw)", "10.0.0.1", "/0", "fsid=0"),
+    *("(", ")", "💣", "٣", "no_root_squash"),
+]  # fmt: skip
+OTHERS = [None, True, False, 0, -1, 10**5000, 0.5, float("nan"), b"x", (), [], {}, [[]], {"a": "b"}, object()]
+HOSTS = {
+    "storage": {"storage": "10.0.0.20"},
+    "nodes": {"node1": "10.0.0.21", "node2": "node2.example.org"},
+    "proxies": {},
+    "bastion": {"@local": "127.0.0.1"},
+}
+NAMES = {
+    "node2.example.org": ["10.0.0.22", "fd00::22"],
+    "storage.example.org": ["10.0.0.20"],
+    "odd.example.org": ["10.0.0.9", "fe80::1%eth0", "", "not an address"],
+}
+hostile = st.one_of(
+    st.sampled_from(FRAGMENTS), st.lists(st.sampled_from(FRAGMENTS), max_size=4).map("".join), st.text()
+)
+
+
+def resolve(name: str) -> list[str]:
+    """No network: the names above, and addresses."""
+    if name in NAMES:
+        return NAMES[name]
+    if canonical(name):
+        return [name]
+    raise OSError(name)
+
+
+def good(hint: Any, key: str) -> st.SearchStrategy[Any]:
+    """Values of this type that are right for this key; a new key without any is a KeyError."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return good(arguments[0], key)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if hint is bool:
+        return st.booleans()
+    if hint is int:
+        return st.integers(30, 3600)
+    if model := model_of(hint):
+        hints = get_type_hints(model)
+        group: st.SearchStrategy[Any] = st.fixed_dictionaries(
+            {key: good(hints[key], key) for key in keys_of(model) if key in ("path", "exports")},
+            optional={key: good(hints[key], key) for key in keys_of(model) if key not in ("path", "exports")},
+        )
+        return st.lists(group, min_size=1, max_size=2).map(agreeing) if origin is tuple else group
+    if origin is tuple:
+        return st.lists(st.sampled_from(GOOD[key]), min_size=1, max_size=3, unique=True)
+    return st.sampled_from(GOOD[key])
+
+
+def agreeing(exports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Exports without what contradicts what."""
+    for export in exports:
+        against = {"clients"} if not export.get("allow_everyone") else set()
+        if "*" not in export.get("clients", []):
+            against = {"allow_everyone"}
+        if "storage_class" not in export:
+            against |= {"reclaim", "archive_on_delete", "mount_options", "default"}
+        elif export.get("reclaim") == "Retain":
+            against.add("archive_on_delete")
+        for key in against & set(export):
+            del export[key]
+    first, *others = exports
+    # Two of them have nothing in common that has to be one export's own.
+    unlike = [e for e in others if not (first["path"] + "/").startswith(e["path"] + "/")]
+    for export in unlike:
+        for key in ("storage_class", "options", "default", "reclaim", "archive_on_delete", "mount_options"):
+            export.pop(key, None)
+    return [first, *unlike]
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value, groups and lists included."""
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for key, child in children:
+        yield (*at, key)
+        yield from places(child, (*at, key))
+
+
+@st.composite
+def written(draw: st.DrawFn) -> dict[str, Any]:
+    """Settings as somebody may write them: right, and then up to three values spoilt, or a key added."""
+    data: dict[str, Any] = copy.deepcopy(draw(good(Settings, "")))
+    for _ in range(draw(st.integers(0, 3))):
+        *parents, last = draw(st.sampled_from(sorted(places(data), key=str)))
+        group: Any = data
+        for part in parents:
+            group = group[part]
+        old = group[last]
+        if isinstance(old, str):
+            at = draw(st.integers(0, len(old) + 1))
+            group[last] = old[:at] + draw(hostile) + old[at:] if at <= len(old) else draw(hostile)
+        elif isinstance(group, dict) and draw(st.booleans()):
+            group[draw(hostile)] = old
+        else:
+            group[last] = copy.deepcopy(draw(st.sampled_from(OTHERS) | hostile))
+    return data
