@@ -92,7 +92,8 @@ def _cloned(machine_id: str, hosts: list[str]) -> Finding:
     return Finding(
         hosts[-1],
         f"{' and '.join(hosts)} have one machine-id, {machine_id}, as copied machines do",
-        f"on {hosts[-1]}: rm /etc/machine-id; systemd-machine-id-setup; systemctl restart kubelet",
+        "if it is one machine, name it once; if it is a copy, on it:"
+        " rm /etc/machine-id; systemd-machine-id-setup; systemctl restart kubelet",
     )
 
 
