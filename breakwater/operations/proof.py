@@ -33,7 +33,8 @@ reach() { # SERVER NODE
 }
 prove() { # SOURCE OPTIONS list|look|write|leave FILE TEXT
     source=$1 file=$d/$4
-    limited 60 mount "on the storage host, exportfs -s must show it for $who" \
+    # A server that knew the disk as not mounted (mp=) asks again only after 120 s.
+    limited 150 mount "on the storage host, exportfs -s must show it for $who" \
         mount -t nfs -o "$2" "$1" "$d" || return
     case $3 in
     list) limited 30 list 'see its mode and owner on the storage host' ls -A "$d" ;;

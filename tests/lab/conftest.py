@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ import pytest
 from lab import paths
 
 REPOSITORY = paths.REPOSITORY
+INVENTORY = "lab/inventory.py"
 # Seconds: a fresh lab on a slow machine; a deploy from clean; a command on a guest.
 UP, DEPLOY, COMMAND = 1500, 900, 120
 
@@ -69,11 +71,12 @@ class Lab:
         """A command in the lab's network."""
         return self("exec", "--", *command, timeout=timeout, check=check)
 
-    def deploy(self, *arguments: str, check: bool = True) -> Result:
+    def deploy(self, *arguments: str, inventory: str = INVENTORY, check: bool = True) -> Result:
         """The whole deploy, and its report."""
         report = paths.state() / "report.json"
         report.unlink(missing_ok=True)
-        result = self.inside(*deploy_command(*arguments), timeout=DEPLOY, check=check)
+        command = deploy_command(*arguments, inventory=inventory)
+        result = self.inside(*command, timeout=DEPLOY, check=check)
         result.report = json.loads(report.read_text()) if report.exists() else {}
         return result
 
@@ -83,10 +86,23 @@ class Lab:
         return self.inside(*command, timeout=300, check=check)
 
 
-def deploy_command(*arguments: str) -> list[str]:
+def deploy_command(*arguments: str, inventory: str = INVENTORY) -> list[str]:
     """The command line of a deploy on the lab."""
     report = f"report={paths.state() / 'report.json'}"
-    return ["pyinfra", "-y", "--data", report, *arguments, "lab/inventory.py", "deploy.py"]
+    return ["pyinfra", "-y", "--data", report, *arguments, inventory, "deploy.py"]
+
+
+def varied(folder: Path, **settings: object) -> str:
+    """An inventory of the lab's hosts where some settings are others.
+
+    + folder: empty; it gets the inventory and its group data
+    """
+    (folder / "group_data").mkdir()
+    for name in ("inventory.py", "group_data/all.py"):
+        shutil.copy(paths.LAB / name, folder / name)
+    with (folder / "group_data/all.py").open("a") as file:
+        file.writelines(f"{key} = {value!r}\n" for key, value in settings.items())
+    return str(folder / "inventory.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,14 +12,15 @@ import pytest
 
 from tests.lab.conftest import DEPLOY, REPOSITORY, Lab, deploy_command
 
-# A part, and seconds into it at which the deploy is killed: in the middle of what takes long in it.
+# An operation's name, and seconds into it at which the deploy is killed: in the middle of what takes long.
 PARTS = [
     ("Preflight", 0.5),
     ("NFS server", 10),
     ("NFS client", 10),
     ("Images", 5),
     ("Storage class", 1),
-    ("Proof", 4),
+    ("Proof | Exports", 2),
+    ("Proof | Class", 4),
 ]
 
 
@@ -53,7 +54,7 @@ def kill_deploy_in(part: str, delay: float) -> None:
     try:
         for line in process.stdout:
             said.append(line)
-            if f"Starting operation: {part} |" in line:
+            if f"Starting operation: {part}" in line:
                 break
             assert time.monotonic() < deadline, f"{part} not begun after {DEPLOY} s: {''.join(said[-20:])}"
         else:
@@ -74,5 +75,7 @@ def converged(lab: Lab) -> None:
     again = lab.deploy()
     assert again.report["result"] == "unchanged", again.output[-3000:]
     lab.host_tests()
-    # Nor does a proof that was killed leave anything on the storage host.
+    # Nor does a proof that was killed leave anything on the storage host or on a node.
     assert lab.on("storage", "ls -A /srv/nfs/breakwater").strip() == ""
+    for node in ("node1", "node2"):
+        assert "breakwater-proof" not in lab.on(node, "ls /run; cat /proc/mounts")
