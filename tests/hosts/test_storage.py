@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from breakwater.exports_file import table_of
 from breakwater.settings import Settings
 from tests.hosts.conftest import Hosts
 
@@ -14,22 +17,25 @@ def test_nfs_server_runs_and_comes_back_after_a_reboot(storage: Any) -> None:
     assert service.is_enabled
 
 
-def test_the_exports_file_is_ours(storage: Any, settings: Settings) -> None:
+@pytest.fixture(scope="module")
+def clients(hosts: Hosts, settings: Settings) -> dict[str, set[str]]:
+    """{path: who may mount it}, the nodes by the addresses from which they really come."""
+    nodes = {name: (_source(hosts.connect(name), settings.storage_address),) for name in settings.nodes}
+    return {e.path: set(e.clients_at({**settings.addresses, **nodes})) for e in settings.exports}
+
+
+def test_the_exports_file_is_ours(storage: Any, clients: dict[str, set[str]]) -> None:
     file = storage.file("/etc/exports.d/breakwater.exports")
-    lines = file.content_string.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith("#")] == [
-        e.path for e in settings.exports
-    ]
+    assert set(table_of(file.content_string)) == {
+        (path, client) for path in clients for client in clients[path]
+    }
     assert (file.user, file.group, file.mode) == ("root", "root", 0o644)
 
 
-def test_the_kernel_exports_to_these_clients_only(hosts: Hosts, storage: Any, settings: Settings) -> None:
+def test_the_kernel_exports_to_these_clients_only(storage: Any, clients: dict[str, set[str]]) -> None:
     rows = [line.split() for line in storage.check_output("exportfs -s").splitlines()]
-    nodes = {name: (_source(hosts.connect(name), settings.storage_address),) for name in settings.nodes}
-    addresses = {**settings.addresses, **nodes}
-    for export in settings.exports:
-        exported = {client.partition("(")[0] for path, client in rows if path == export.path}
-        assert exported == set(export.clients_at(addresses)), export.path
+    exported = {path: {c.partition("(")[0] for at, c in rows if at == path} for path in clients}
+    assert exported == clients
 
 
 def test_directories_are_there_with_owner_and_mode(storage: Any, settings: Settings) -> None:
