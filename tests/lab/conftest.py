@@ -43,6 +43,8 @@ class Result:
 class Lab:
     """The lab, by the commands a person would type."""
 
+    at = ""  # the snapshot that it was last brought to; empty: nobody knows
+
     def __call__(self, *arguments: str, timeout: float = COMMAND, check: bool = True) -> Result:
         """`python -m lab ARGUMENTS`."""
         command = [sys.executable, "-m", "lab", *arguments]
@@ -59,9 +61,18 @@ class Lab:
         except subprocess.TimeoutExpired as error:
             said = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
             pytest.fail(f"lab {' '.join(arguments)}: not ended after {timeout} s; it said:\n{said[-3000:]}")
+        if arguments[0] in ("reset", "save", "up", "down"):
+            # `up` and `down` leave it wherever they leave it.
+            self.at = arguments[1] if len(arguments) > 1 and done.returncode == 0 else ""
         if check and done.returncode != 0:
             pytest.fail(f"lab {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-4000:]}")
         return Result(done.returncode, done.stdout)
+
+    def go_to(self, snapshot: str) -> Lab:
+        """Bring it there, unless it was brought there last: a test leaves it as it found it."""
+        if self.at != snapshot:
+            self("reset", snapshot, timeout=300)
+        return self
 
     def on(self, host: str, command: str, *, timeout: float = COMMAND, check: bool = True) -> str:
         """A command as root on a guest; what it printed."""
@@ -162,7 +173,7 @@ def deployed_once(lab: Lab) -> Lab:
 @pytest.fixture
 def deployed(deployed_once: Lab) -> Lab:
     """Hosts where the deploy went through. A test leaves them so, by hand or by another deploy."""
-    return deployed_once
+    return deployed_once.go_to("deployed")
 
 
 @pytest.fixture

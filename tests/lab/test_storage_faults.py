@@ -37,6 +37,7 @@ def afterwards(deployed_once: Lab) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def writing(deployed_once: Lab) -> Lab:
     """A pod on node2 that writes line after line to a claim."""
+    deployed_once.go_to("deployed")
     kubectl("create", "namespace", NAMESPACE)
     use_claim("data", "breakwater", "node2", WRITER)
     await_lines(3)
