@@ -32,7 +32,8 @@ exports = [
         # Where the disk with this directory is mounted; while it is not, nothing is exported.
         # OPTIONAL. Default: what is mounted there at the first run, remembered.
         # "mountpoint": "/srv",
-        # What becomes of a volume when its claim is deleted: "Delete" or "Retain". OPTIONAL. Default: "Delete"
+        # What becomes of a volume when its claim is deleted: "Delete" or "Retain".
+        # OPTIONAL. Default: "Delete"
         # "reclaim": "Delete",
         # Whether the directory of a deleted volume is kept as archived-…. OPTIONAL. Default: True
         # "archive_on_delete": False,
