@@ -116,7 +116,7 @@ def _still_used(opened: client.ApiClient, name: str) -> Iterator[str]:
     if users:
         more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
         yield (
-            f"class {name}: it left the settings, and {', '.join(sorted(users)[:_SHOWN])}{more} still use it;"
+            f"class {name}: it left the settings and is in use by {', '.join(sorted(users)[:_SHOWN])}{more};"
             " put it back, or delete those first: its provisioner goes when nothing uses it"
         )
 

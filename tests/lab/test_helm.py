@@ -90,7 +90,7 @@ def test_a_class_that_left_the_settings_stays_while_it_is_used_and_then_goes(for
     volume = live(former, "pvc", "data")["spec"]["volumeName"]
     used = former.deploy(check=False)
     assert used.code != 0
-    assert f"class former: it left the settings, and claim {NAMESPACE}/data still use it" in used.output
+    assert f"class former: it left the settings and is in use by claim {NAMESPACE}/data" in used.output
     assert "nfs-former" in releases(former)
 
     former.inside("kubectl", *MINE, "delete", "pvc/data")

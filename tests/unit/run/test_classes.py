@@ -147,7 +147,7 @@ def test_volumes_do_not_move(fake: FakeCluster, access: ClusterAccess, server: s
 
 
 class TestFormer:
-    USED = "class old: it left the settings, and {} still use it; put it back, or delete those first: its provisioner goes when nothing uses it"  # noqa: E501
+    USED = "class old: it left the settings and is in use by {}; put it back, or delete those first: its provisioner goes when nothing uses it"  # noqa: E501
 
     @pytest.fixture(autouse=True)
     def there(self, fake: FakeCluster) -> None:
