@@ -1,6 +1,6 @@
 """What stands in the exports file, and what the kernel makes of it: read back, compared, in any order."""
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
@@ -18,7 +18,13 @@ from breakwater.exports_file import (
 from breakwater.nfs_options import _CHOICES, checked_option, checked_options, complete, meaning
 from breakwater.settings import Export
 
-few = budget(derandomize=True, database=None, deadline=None, max_examples=150)
+few = budget(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 securities = st.permutations(["sys", "krb5", "krb5i", "krb5p"])
 VALUED = {
     "sec": st.builds(lambda names, many: ":".join(names[:many]), securities, st.integers(1, 4)),

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from commands_of import serving, using
 from hostile import FRAGMENTS, GOOD, HOSTS, hostile, resolve, written
-from hypothesis import Phase, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as budget
 from pydantic import TypeAdapter, ValidationError
 from pyinfra.api import QuoteString, StringCommand
@@ -69,7 +69,13 @@ FLAGS = {
 }  # fmt: skip
 # What explains a failure takes minutes.
 few = budget(
-    derandomize=True, database=None, deadline=None, max_examples=120, phases=[Phase.generate, Phase.shrink]
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=120,
+    phases=[Phase.generate, Phase.shrink],
+    # a busy machine is no finding
+    suppress_health_check=[HealthCheck.too_slow],
 )
 # A template that says of each name what it is where it stands without quotes.
 KINDS = """
