@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from kubernetes import client
 
-from breakwater.cluster import LIMIT, ClusterAccess, api
+from breakwater.cluster import LIMIT, ClusterAccess, api, helm_owner
 from breakwater.commands import Refusal
 from breakwater.settings import Export
 
 # What our provisioners' names begin with; their classes' names follow.
 OURS = "breakwater/"
-_RELEASE, _NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _SHOWN = 5  # of the volumes and claims that use a class
 
 
@@ -33,7 +32,7 @@ def class_problems(
             .list_persistent_volume(label_selector="nfs-subdir-external-provisioner", _request_timeout=LIMIT)
             .items
         )
-        homes = {_owner(volume): volume for volume in volumes if volume.spec.nfs}
+        homes = {helm_owner(volume): volume for volume in volumes if volume.spec.nfs}
         classes = {found.metadata.name: found for found in live}
         problems: list[str] = []
         for export in exports:
@@ -60,7 +59,7 @@ def refuse_used(access: ClusterAccess, name: str) -> None:
 
 
 def _problems(live: client.V1StorageClass, export: Export, namespace: str) -> Iterator[str]:
-    name, owner = export.storage_class, _owner(live)
+    name, owner = export.storage_class, helm_owner(live)
     if owner != (export.release, namespace) and (
         owner != ("", "") or live.provisioner != export.provisioner_name
     ):
@@ -123,13 +122,7 @@ def _still_used(opened: client.ApiClient, name: str) -> Iterator[str]:
 
 def _is_ours(live: client.V1StorageClass, namespace: str) -> bool:
     name = live.metadata.name
-    return live.provisioner == f"{OURS}{name}" and _owner(live) == (f"nfs-{name}", namespace)
-
-
-def _owner(item: client.V1StorageClass | client.V1PersistentVolume) -> tuple[str, str]:
-    """The Helm release that an object belongs to, and its namespace; empty for none."""
-    marks = item.metadata.annotations or {}
-    return marks.get(_RELEASE, ""), marks.get(_NAMESPACE, "")
+    return live.provisioner == f"{OURS}{name}" and helm_owner(live) == (f"nfs-{name}", namespace)
 
 
 def _or_none(value: str | None) -> str:

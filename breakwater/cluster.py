@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kubernetes import client, config
 from urllib3.exceptions import HTTPError
@@ -135,7 +136,7 @@ def _not_ready(opened: client.ApiClient, namespace: str, release: str) -> list[s
     missing = []
     for item in workloads:
         # Helm's own mark; labels are the chart's choice.
-        if (item.metadata.annotations or {}).get("meta.helm.sh/release-name") != release:
+        if helm_owner(item)[0] != release:
             continue
         wanted, ready = item.spec.replicas, item.status.ready_replicas or 0
         # An upgrade's old pods are ready too, until the controller has seen the new generation.
@@ -171,6 +172,12 @@ def _last_words(core: client.CoreV1Api, namespace: str, pod: str, status: client
     except client.ApiException:
         return ""  # it is gone already: the state says enough
     return _plain(log)
+
+
+def helm_owner(item: Any) -> tuple[str, str]:
+    """The Helm release that an object belongs to by Helm's own marks, and its namespace; empty for none."""
+    marks = item.metadata.annotations or {}
+    return marks.get("meta.helm.sh/release-name", ""), marks.get("meta.helm.sh/release-namespace", "")
 
 
 def newest_event(core: client.CoreV1Api, namespace: str, name: str) -> str:

@@ -6,10 +6,7 @@ from ipaddress import ip_address
 
 from kubernetes import client
 
-from breakwater.cluster import LIMIT, ClusterAccess, api
-
-# Helm's own marks on what a chart made.
-_RELEASE = ("meta.helm.sh/release-namespace", "meta.helm.sh/release-name")
+from breakwater.cluster import LIMIT, ClusterAccess, api, helm_owner
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,13 @@ def volumes_below(access: ClusterAccess, paths: Collection[str], servers: Collec
         server, path = _nfs(item.spec)
         if path and not _another(server, servers) and below(path, paths):
             claim = item.spec.claim_ref
-            made_by = [(item.metadata.annotations or {}).get(key, "") for key in _RELEASE]
+            release, made_in = helm_owner(item)
             found.append(
                 Volume(
                     name=item.metadata.name,
                     path=path,
                     claim=f"{claim.namespace}/{claim.name}" if claim else "",
-                    release="/".join(filter(None, made_by)),
+                    release=f"{made_in}/{release}" if release else "",
                 )
             )
     return found
