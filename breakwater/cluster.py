@@ -97,13 +97,31 @@ def remove_pending_revision(access: ClusterAccess, namespace: str, release: str,
             core.delete_namespaced_secret(name, namespace, _request_timeout=LIMIT)
 
 
-def wait_for_release(access: ClusterAccess, namespace: str, release: str, timeout: int) -> None:
+def not_ready(access: ClusterAccess, namespace: str, release: str) -> list[str]:
+    """The deployments and stateful sets of a release that are not ready, each with why. Raises Refusal."""
+    with api(access) as opened:
+        return _not_ready(opened, namespace, release)
+
+
+def wait_for_release(
+    access: ClusterAccess,
+    namespace: str,
+    release: str,
+    timeout: int,
+    watch: Callable[[], list[str]] | None = None,
+) -> None:
     """Wait until the deployments and stateful sets of a release are ready. Raises Refusal with what is not.
 
     + timeout: seconds
+    + watch: looks too while some are not: adds to what is said, or raises Refusal to end the wait
     """
     with api(access) as opened:
-        left = wait(f"release {release}", lambda: _not_ready(opened, namespace, release), timeout)
+
+        def missing() -> list[str]:
+            found = _not_ready(opened, namespace, release)
+            return [*found, *watch()] if found and watch else found
+
+        left = wait(f"release {release}", missing, timeout)
     if left:
         raise Refusal(f"{release}: not ready after {timeout} s: {'; '.join(left)}")
 

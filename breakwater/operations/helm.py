@@ -1,34 +1,42 @@
 """Helm releases, from the bastion."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pyinfra import host
 from pyinfra.api import QuoteString, StringCommand, operation
 
-from breakwater import classes, cluster, drift
+from breakwater import classes, cluster, drift, releases
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Commands, Refusal, attempt, refuse
 from breakwater.facts.helm import HelmRelease, HelmReleases, ReleaseState
 from breakwater.helm import Chart, helm_command
+from breakwater.releases import Stored
+
+# All values that are not the chart's own; or a function that gives them, since those of secrets
+# are known only after both sides were looked at.
+Values = dict[str, Any] | Callable[[], dict[str, Any]]
 
 
 @operation()
 def release(
     release: str,
     chart: Chart,
-    values: dict[str, Any],
+    values: Values,
     namespace: str,
     access: ClusterAccess,
     timeout: int = 300,
+    watch: Callable[[], list[str]] | None = None,
 ) -> Commands:
     """A release of this chart with these values, deployed, ready and as it was made; else Helm is called.
 
     + chart: where the chart comes from, and what marks it (its digest, or repository and version)
-    + values: all values that are not the chart's own
+    + values: all values that are not the chart's own, or what gives them when they are needed
     + namespace: made when missing
     + access: how the cluster is reached
     + timeout: seconds until the release's workloads must be ready
+    + watch: looks while some are not: adds to what is said of the wait, or raises Refusal to end it
     """
     helm = helm_command(access)
     live = host.get_fact(HelmRelease, release=release, namespace=namespace, helm=helm)
@@ -43,9 +51,11 @@ def release(
             f" `helm uninstall {release} --namespace {namespace}` ends it, and the next run makes it anew"
         )
         return
-    as_set = live.status == "deployed" and live.values == values and live.description == chart.mark
     try:
-        changed = drift.drifted(access, namespace, release, live.manifest) if as_set else []
+        wanted = values() if callable(values) else values
+        made = _as_made(access, namespace, release, live, chart, wanted)
+        changed = drift.drifted(access, namespace, release, made.manifest) if made else []
+        waiting = cluster.not_ready(access, namespace, release) if made else []
     except Refusal as refusal:
         yield refuse(str(refusal))
         return
@@ -54,21 +64,10 @@ def release(
     if live.status and live.status.startswith("pending-"):
         # Our lock is held, so the Helm that left this state was a killed run's.
         yield from attempt(cluster.remove_pending_revision, access, namespace, release, live.revision)
-    if not as_set or changed:
-        yield StringCommand(
-            *map(
-                QuoteString, [*helm, "upgrade", release, *chart.arguments, "--install", "--create-namespace"]
-            ),
-            *map(
-                QuoteString,
-                ["--namespace", namespace, "--description", chart.mark, "--timeout", f"{timeout}s"],
-            ),
-            "--values - >/dev/null",
-            # On stdin: a values file would be one more place to keep secrets out of.
-            _stdin=json.dumps(values, sort_keys=True),
-        )
-    if not as_set or changed or live.waiting:
-        yield from attempt(cluster.wait_for_release, access, namespace, release, timeout)
+    if not made or changed:
+        yield _upgrade(helm, release, chart, wanted, namespace, timeout)
+    if not made or changed or waiting:
+        yield from attempt(cluster.wait_for_release, access, namespace, release, timeout, watch)
     else:
         host.noop(f"{release}: revision {live.revision} as set")
 
@@ -92,36 +91,65 @@ def former_provisioners(
     if listed is None:
         yield refuse(f"namespace {namespace}: Helm could not list its releases, so none was removed")
         return
-    found = {
-        item.name: host.get_fact(HelmRelease, release=item.name, namespace=namespace, helm=helm)
-        for item in listed
-        if item.name not in kept and item.chart.startswith(f"{chart}-") and item.status != "uninstalled"
-    }
-    unread = [name for name, live in found.items() if live is None]
-    if unread:
-        yield refuse(
-            f"{', '.join(unread)}: Helm could not read it in namespace {namespace}, so none was removed"
-        )
+    known = [item for item in listed if item.name not in kept and item.chart.startswith(f"{chart}-")]
+    try:
+        made = {
+            item.name: releases.stored(access, namespace, item.name, item.revision)
+            for item in known
+            if item.status != "uninstalled"
+        }
+    except Refusal as refusal:
+        yield refuse(str(refusal))
         return
-    former = {name: live for name, live in found.items() if live and _class_of(live, server)}
-    for name, live in former.items():
-        storage_class = _class_of(live, server)
+    former = {name: release for name, release in made.items() if _class_of(release, server)}
+    for name, release in former.items():
+        storage_class = _class_of(release, server)
         yield from attempt(classes.refuse_used, access, storage_class)
-        where = f"{server} in {live.values['nfs'].get('path')}"
+        where = f"{server} in {release.values['nfs'].get('path')}"
         print(f"    class {storage_class}: its provisioner goes, its data stays on {where}", flush=True)
         yield StringCommand(
             *map(QuoteString, [*helm, "uninstall", name, "--namespace", namespace]),
             *map(QuoteString, ["--timeout", f"{timeout}s"]),
             ">/dev/null",
         )
-        yield from attempt(drift.wait_until_gone, access, namespace, name, live.manifest, timeout)
+        yield from attempt(drift.wait_until_gone, access, namespace, name, release.manifest, timeout)
     if not former:
         host.noop("no class left the settings")
 
 
-def _class_of(live: ReleaseState, server: str) -> str:
+def _as_made(
+    access: ClusterAccess,
+    namespace: str,
+    release: str,
+    live: ReleaseState,
+    chart: Chart,
+    wanted: dict[str, Any],
+) -> Stored | None:
+    """The release's record, when it is deployed and was made with this chart and these values."""
+    if live.status != "deployed" or live.description != chart.mark:
+        return None
+    made = releases.stored(access, namespace, release, live.revision)
+    return made if made.values == wanted else None
+
+
+def _upgrade(
+    helm: list[str], release: str, chart: Chart, values: dict[str, Any], namespace: str, timeout: int
+) -> StringCommand:
+    return StringCommand(
+        *map(QuoteString, [*helm, "upgrade", release, *chart.arguments, "--install", "--create-namespace"]),
+        *map(
+            QuoteString,
+            ["--namespace", namespace, "--description", chart.mark, "--timeout", f"{timeout}s"],
+        ),
+        "--values - >/dev/null",
+        # On stdin: a values file would be one more place to keep secrets out of.
+        _stdin=json.dumps(values, sort_keys=True),
+    )
+
+
+def _class_of(made: Stored, server: str) -> str:
     """The storage class of a provisioner of ours; empty when it is another's, or another deployment's."""
-    made = live.values.get("storageClass") or {}
-    name = str(made.get("name", ""))
-    ours = made.get("provisionerName") == f"{classes.OURS}{name}"
-    return name if ours and (live.values.get("nfs") or {}).get("server") == server else ""
+    asked = made.values.get("storageClass") or {}
+    name = str(asked.get("name", ""))
+    ours = asked.get("provisionerName") == f"{classes.OURS}{name}"
+    return name if ours and (made.values.get("nfs") or {}).get("server") == server else ""

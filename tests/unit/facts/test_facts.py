@@ -38,7 +38,7 @@ ANSWERS: dict[type[FactBase[Any]], str] = {
     NfsServer: "system=debian\ninstalled=yes\nfile=yes\ntext=/srv 10.0.0.1(rw)\n\nend=",
     NfsClient: "system=debian\ninstalled=yes\nend=",
     Images: "image=REF TYPE DIGEST SIZE PLATFORMS LABELS\nend=",
-    HelmRelease: json.dumps({"info": {"status": "deployed"}, "version": 1}, indent=1),
+    HelmRelease: json.dumps([{"status": "deployed", "revision": 1}]),
     Preflight: "system=debian\nversion=13\nuser=0\nroute=1.1.1.1 src 1.1.1.2\nend=",
     PackageRuns: "package_run=1 apt-get\nend=",
 }
@@ -248,36 +248,16 @@ class TestImages:
 
 
 class TestHelmRelease:
-    ANSWER = {
-        "name": "nfs-client",
-        "version": 7,
-        "config": {"nfs": {"path": "/srv/{a}"}},
-        "info": {
+    ANSWER = [
+        {
+            "revision": 7,
+            "updated": "2026-11-22T10:00:00Z",
             "status": "deployed",
-            "description": "breakwater: mark",
-            "resources": {
-                "v1/Deployment": [
-                    {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"replicas": 2}, "status": {}},
-                    {
-                        "kind": "Deployment",
-                        "metadata": {"name": "b"},
-                        "spec": {},
-                        "status": {"readyReplicas": 1},
-                    },
-                    {"kind": "Deployment", "metadata": {"name": "off"}, "spec": {"replicas": 0}},
-                ],
-                "v1/StatefulSet": [
-                    {
-                        "kind": "StatefulSet",
-                        "metadata": {"name": "c"},
-                        "spec": {"replicas": 3},
-                        "status": {"readyReplicas": 1},
-                    },
-                ],
-                "v1/ServiceAccount": [{"kind": "ServiceAccount", "metadata": {"name": "d"}}],
-            },
-        },
-    }
+            "chart": "nfs-subdir-external-provisioner-4.0.18",
+            "app_version": "4.0.2",
+            "description": "breakwater: 100% \\n mark",
+        }
+    ]
 
     def helm(self, host: FolderHost, script: str) -> object:
         host.program("helm", script)
@@ -287,19 +267,13 @@ class TestHelmRelease:
 
     def test_read(self, folder_host: FolderHost) -> None:
         # Backslashes and percent signs must survive the shell; a warning may come first.
-        answer = {**self.ANSWER, "notes": "100% \\n done"}
-        script = (
-            f'echo "$@" > "$HOST/asked"; echo WARNING: careful >&2\ncat <<\'E\'\n{json.dumps(answer)}\nE\n'
-        )
+        answer = json.dumps(self.ANSWER)
+        script = f'echo "$@" > "$HOST/asked"; echo WARNING: careful >&2\ncat <<\'E\'\n{answer}\nE\n'
         assert self.helm(folder_host, script) == ReleaseState(
-            status="deployed",
-            revision=7,
-            description="breakwater: mark",
-            values={"nfs": {"path": "/srv/{a}"}},
-            waiting=("a: 0 of 2 ready", "c: 1 of 3 ready"),
+            status="deployed", revision=7, description="breakwater: 100% \\n mark"
         )
         assert (folder_host.root / "asked").read_text() == (
-            "--kubeconfig /k status nfs-client --namespace ns --show-resources --output json\n"
+            "--kubeconfig /k history nfs-client --namespace ns --max 1 --output json\n"
         )
 
     def test_absent(self, folder_host: FolderHost) -> None:
@@ -312,12 +286,8 @@ class TestHelmRelease:
         assert folder_host.run(command).stderr == f"{said}\n"
 
     @pytest.mark.parametrize(
-        "answer", ["", "Error", "{}", '{"info": 3}', '{"info": {"status": "deployed"}}', "{} {}"]
+        "answer", ["", "Error", "{}", "[]", '[{"info": 3}]', '[{"status": "deployed"}]', "[{}] [{}]"]
     )
     def test_answer_of_another_kind(self, answer: str) -> None:
         with pytest.raises(FactProcessError):
             HelmRelease().process(answer.splitlines())
-
-    def test_release_without_values_or_resources(self) -> None:
-        answer = {"info": {"status": "failed", "resources": None}, "version": 1, "config": None}
-        assert HelmRelease().process([json.dumps(answer)]) == ReleaseState("failed", 1)

@@ -6,7 +6,7 @@ import pytest
 from folder_host import FolderHost
 from pyinfra.api import FactProcessError
 
-from breakwater.facts.helm import HelmRelease, HelmReleases, ListedRelease
+from breakwater.facts.helm import HelmReleases, ListedRelease
 
 CHART = "nfs-subdir-external-provisioner-4.0.18"
 
@@ -24,8 +24,8 @@ def test_listed_whatever_their_state(folder_host: FolderHost) -> None:
     asked = "--kubeconfig /k list --namespace ns --all --max 0 --output json"
     script = f"[ \"$*\" = '{asked}' ] || exit 9\necho 'WARNING: mode' >&2\ncat <<'E'\n{json.dumps(rows)}\nE\n"
     assert listed(folder_host, script) == [
-        ListedRelease("nfs-a", CHART, "deployed"),
-        ListedRelease("nfs-b", CHART, "uninstalling"),
+        ListedRelease("nfs-a", CHART, "deployed", 3),
+        ListedRelease("nfs-b", CHART, "uninstalling", 1),
     ]
 
 
@@ -41,8 +41,3 @@ def test_a_cluster_that_does_not_answer_is_not_one_without_releases(folder_host:
 def test_cut_short_or_of_another_kind_is_no_answer(answer: str) -> None:
     with pytest.raises(FactProcessError):
         HelmReleases().process([answer])
-
-
-def test_a_release_has_its_manifest() -> None:
-    answer = {"version": 1, "info": {"status": "deployed"}, "manifest": "---\nkind: A\n"}
-    assert HelmRelease().process([json.dumps(answer)]).manifest == "---\nkind: A\n"

@@ -5,6 +5,8 @@ A case stands in a folder named MODULE.OPERATION and is named for the behaviour 
     args       the operation's arguments, as YAML; `due`: what the function of that name says
     facts      the lines that each fact's command prints, null when it failed
     asked      arguments that a fact must have been asked with (optional)
+    stored     Helm's record of a release, as the bastion finds it; a text: why it cannot (optional)
+    waiting    workloads of a release that are not ready, as the bastion finds them (optional)
     drift      objects of a release that were changed, as the bastion finds them (optional)
     class_problems  of live storage classes, as the bastion finds them (optional)
     bastion    functions of the bastion's that are refused, with the reason (optional)
@@ -35,13 +37,14 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import ctx_host, ctx_state
 from pyinfra_testing.util import FakeHost, FakeState, coerce_operation_arguments, get_command_string
 
-from breakwater import classes, cluster, drift, nodes, room
+from breakwater import classes, cluster, drift, nodes, releases, room
 from breakwater.commands import Refusal, refuse
 from breakwater.nodes import Node
 from breakwater.operations import nfs as nfs_operations
 from breakwater.operations import preflight
 from breakwater.operations.nfs import EXPORTS_FILE, _export
 from breakwater.operations.proof import _PROVE, _SEEN
+from breakwater.releases import Stored
 from breakwater.volumes import Volume
 
 CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
@@ -115,7 +118,7 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def recorder(name: str) -> Callable[..., None]:
         def call(access: object, *args: object) -> None:
-            calls.append({"call": name, "with": list(args)})
+            calls.append({"call": name, "with": [arg for arg in args if arg is not None]})
             if name in refused:
                 raise Refusal(refused[name])
 
@@ -138,6 +141,14 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(drift, "drifted", drifted)
+
+    def stored(access: object, *args: object) -> Stored:
+        if isinstance(case["stored"], str):
+            raise Refusal(case["stored"])
+        return Stored(**case["stored"])
+
+    monkeypatch.setattr(releases, "stored", stored)
+    monkeypatch.setattr(cluster, "not_ready", lambda *args: case.get("waiting", []))
 
     def volumes(access: object, *args: object) -> list[Volume]:
         if isinstance(case["volumes"], str):

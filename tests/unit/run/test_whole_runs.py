@@ -32,21 +32,6 @@ SETTINGS = """
 exports = [{"path": "/srv/nfs", "storage_class": "nfs-client"}]
 kubeconfig = "kubeconfig"
 """
-# Answers status from a file, and upgrade by writing it; says in a log that it was called.
-HELM = """#!/bin/sh
-cd "$PROJECT"
-for word; do case $word in status|upgrade|list) verb=$word ;; breakwater:*) mark=$word ;; esac; done
-echo "$verb" >> helm.log
-case $verb in
-list) echo '[]' ;;
-status) [ -e release ] || { echo 'Error: release: not found' >&2; exit 1; }; cat release ;;
-upgrade)
-    printf '{"info":{"status":"deployed","description":"%s"},' "$mark" > release
-    printf '"version":1,"config":%s}' "$(cat)" >> release
-    [ ! -e deadly ] || { rm deadly; kill -9 "$(cat pid)"; sleep 1; }
-    ;;
-esac
-"""
 OPTIONS = "(rw,sync,no_subtree_check,no_root_squash)"
 EXPORT = f"/srv/nfs 10.0.0.21{OPTIONS} 10.0.0.22{OPTIONS}"
 PREFLIGHT = [
@@ -159,7 +144,8 @@ def pyinfra(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"#!{env}/bin/python\nimport sys\nfrom pyinfra_cli.main import main\nsys.exit(main())\n"
     )
     helm = env / "bin/helm"
-    helm.write_text(HELM)
+    text = (Path(__file__).parent / "fake_helm.py").read_text()
+    helm.write_text(f"#!{sys.executable}\n{text}")
     for file in (program, helm):
         file.chmod(0o755)
     return program
@@ -203,7 +189,7 @@ def unreachable(project: Project) -> None:
 def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: Project) -> None:
     done = project.run("-y")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert project.helm_calls() == ["status", "upgrade", "list"]
+    assert project.helm_calls() == ["history", "upgrade", "list"]
     assert project.parts() == {
         "storage": {"Preflight": "unchanged", "NFS server": "done", "Proof": "done"},
         "node1": {"Preflight": "unchanged", "NFS client": "done", "Proof": "done"},
@@ -222,7 +208,7 @@ def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: P
     before, asked = project.mark.stat(), len(project.cluster.asked)
     again = project.run("-y")
     assert again.returncode == 0
-    assert project.helm_calls() == ["status", "list"]
+    assert project.helm_calls() == ["history", "list"]
     assert {status for parts in project.parts().values() for status in parts.values()} == {"unchanged"}
     assert project.report()["result"] == "unchanged"
     assert project.mark.stat().st_mtime_ns == before.st_mtime_ns
@@ -232,12 +218,12 @@ def test_done_and_proven_then_unchanged_then_killed_then_proven_again(project: P
     assert len(written) == 3
 
     # Killed while Helm was at work, which came to its end: all is as set, and nobody has proven it.
-    (project.folder / "release").unlink()
+    (project.folder / "history").unlink()
     (project.folder / "deadly").touch()
     assert project.run("-y").returncode == -9
     assert not project.mark.exists()
     assert project.run("-y").returncode == 0
-    assert project.helm_calls() == ["status", "upgrade", "status", "list"]
+    assert project.helm_calls() == ["history", "upgrade", "history", "list"]
     assert project.parts()["@local"] == {
         "Preflight": "unchanged",
         "Storage class": "unchanged",
@@ -344,7 +330,7 @@ def test_a_dry_run_changes_nothing_and_writes_nothing(project: Project) -> None:
     before = {path for path in project.folder.iterdir() if path.name not in ("hosts.json", "pid")}
     dry = project.run("--dry")
     assert dry.returncode == 0, dry.stderr
-    assert project.helm_calls() == ["status", "list"]
+    assert project.helm_calls() == ["history", "list"]
     left = {path for path in project.folder.iterdir() if path.name not in ("hosts.json", "pid")}
     assert left - before == {path for path in left if path.name == "__pycache__"}
     assert not [line for line in project.cluster.asked if not line.startswith("GET")]
@@ -354,7 +340,8 @@ def test_a_proof_that_the_storage_host_does_not_see_is_tidied_up_and_made_again(
     project.answer("storage", {"-exec grep": {"success": False, "stderr": "not here"}, **FRESH})
     assert project.run("-y").returncode == 1
     assert project.parts()["storage"]["Proof"] == "failed"
-    assert not any(items for path, items in project.cluster.objects.items() if not path.endswith("nodes"))
+    theirs = ("nodes", "secrets")  # the last are Helm's records
+    assert not any(items for path, items in project.cluster.objects.items() if not path.endswith(theirs))
     assert not project.mark.exists()
 
     # Next time nothing is left to do but the proof.
