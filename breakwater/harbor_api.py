@@ -1,0 +1,272 @@
+"""Harbor's API, typed: who logs in, how healthy it is, and the administrator's password put right.
+
+What it relies on is Harbor 2.15.1's own behaviour; tests/live shows each point on a Harbor that runs.
+"""
+
+import re
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Self
+
+import httpx
+
+from breakwater.commands import Refusal
+
+ADMIN = "admin"
+# What the chart sets when nobody says anything else: whoever reads its documentation knows it.
+CHARTS_PASSWORD = "Harbor12345"  # noqa: S105
+# Seconds to connect, and to wait for each part of an answer, of every call. Slow hosts took 1.2 s.
+LIMIT = httpx.Timeout(30, connect=5)
+# How often a call is made at most, and seconds before it is made again; doubled each time.
+TRIES, _PAUSE, _LONGEST_PAUSE = 4, 1.0, 10.0
+# Asking twice changes nothing. (Of the others only those are repeated that never reached Harbor.)
+_READING = {"GET", "HEAD"}
+# Nobody behind the door is ready, or too many ask.
+_NOT_NOW = {429, 502, 503, 504}
+# After a wrong password Harbor refuses every login of that user for 1.5 s, right ones too, and only then
+# answers the wrong one. So a 401 that took less is no verdict: it is asked again, for some seconds.
+_VERDICT, _ASK_AGAIN, _AGAIN_FOR = 1.5, 0.4, 20.0
+# Characters of what Harbor says.
+_WORDS = 200
+
+
+class HarborError(Refusal):
+    """Harbor did not do what it was asked to, or did not answer.
+
+    + status: of its answer; None when there was none
+    + said: its words, or what kept them away, on one line
+    """
+
+    def __init__(self, method: str, path: str, status: int | None, said: str) -> None:
+        self.status, self.said = status, said
+        answer = "no answer" if status is None else f"answered {status}"
+        words = f"{answer}: {said}" if said else answer
+        super().__init__(f"harbor: {method} {path}: {words}; {_what_to_do(status)}")
+
+
+@dataclass(frozen=True)
+class Health:
+    """What Harbor says of itself.
+
+    + status: "healthy" when every component is
+    + components: {name: "healthy" or "unhealthy"}
+    + errors: {name: why}, of those that are not
+    """
+
+    status: str
+    components: dict[str, str]
+    errors: dict[str, str]
+
+    @property
+    def faults(self) -> list[str]:
+        """The components that are not healthy, each with why; empty only when all of it is healthy."""
+        names = sorted(name for name, status in self.components.items() if status != "healthy")
+        found = [f"{name} ({self.errors[name]})" if self.errors.get(name) else name for name in names]
+        return found or ([] if self.status == "healthy" else [self.status])
+
+
+class Harbor:
+    """Harbor at one address, asked by one user.
+
+    + url: https://HOST:PORT, without a path
+    + ca: PEM file on the bastion; only certificates of this authority are accepted
+    + user, password: sent with each call (Basic); without a user nothing is
+    + tries: how often a call is made at most
+
+    Everything raises HarborError when Harbor does not do it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        ca: str,
+        user: str = "",
+        password: str = "",
+        *,
+        tries: int = TRIES,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._who, self._tries = (user, password), tries
+        self._client = httpx.Client(
+            base_url=f"{url}/api/v2.0",
+            verify=_trusting(ca),
+            # What the environment says of proxies, certificates and .netrc is not meant for the nodes' ports.
+            trust_env=False,
+            timeout=LIMIT,
+            # A session's cookie would make Harbor ask for a CSRF token.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def ping(self) -> None:
+        """Core answers; its components may be down."""
+        self._call("GET", "/ping")
+
+    def health(self) -> Health:
+        """What Harbor says of its components. It answers 200 whatever they are, late when storage stalls."""
+        answer = self._json("GET", "/health")
+        try:
+            components = {item["name"]: item["status"] for item in answer["components"]}
+            errors = {item["name"]: _plain(item.get("error") or "") for item in answer["components"]}
+            return Health(answer["status"], components, errors)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise HarborError("GET", "/health", 200, "no health in it: is this Harbor's address?") from error
+
+    def version(self) -> str:
+        """Harbor's own, such as v2.15.1-3b4e9d2c. Only users are told."""
+        found = self._json("GET", "/systeminfo").get("harbor_version")
+        if not isinstance(found, str):
+            raise HarborError("GET", "/systeminfo", 200, "no version in it: are user and password right?")
+        return found
+
+    def logs_in(self, user: str, password: str) -> bool:
+        """Whether Harbor takes this password. A wrong one takes 1.5 s and more."""
+        began = time.monotonic()
+        while True:
+            asked = time.monotonic()
+            if self._current(user, password):
+                return True
+            now = time.monotonic()
+            if now - asked >= _VERDICT or now - began >= _AGAIN_FOR:
+                return False
+            time.sleep(_ASK_AGAIN)
+
+    def change_password(self, user: str, old: str, new: str) -> None:
+        """Give a user another password. Raises HarborError with status 403 for a wrong old one, 400 for the
+        same one again or one that is against password_fault()'s rule."""
+        current = self._current(user, old)
+        if not current:
+            raise HarborError("PUT", "/users/…/password", 403, "the old password does not log in")
+        path, body = f"/users/{int(current['user_id'])}/password", {"old_password": old, "new_password": new}
+        self._call("PUT", path, who=(user, old), body=body)
+
+    def _current(self, user: str, password: str) -> dict[str, Any] | None:
+        """The user as Harbor knows it; None when it does not let it in."""
+        try:
+            return self._json("GET", "/users/current", who=(user, password))
+        except HarborError as error:
+            if error.status != 401:
+                raise
+            return None
+
+    def _json(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        response = self._call(method, path, **how)
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise HarborError(method, path, response.status_code, "no JSON: is this Harbor's address?")
+        return answer
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        who: tuple[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> httpx.Response:
+        """One call, repeated as often as it may be. Raises HarborError, in which no secret is said back."""
+        who = who or self._who
+        auth = httpx.BasicAuth(*who) if who[0] else None
+        left, pause = self._tries, _PAUSE
+        while True:
+            left -= 1
+            try:
+                response = self._client.request(method, path, auth=auth, json=body)
+            except httpx.RequestError as error:
+                failed = HarborError(method, path, None, why(error))
+                again = method in _READING or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                again = again and not _is_about_certificates(error)
+            else:
+                if response.is_success:
+                    return response
+                secrets = [who[1], *(v for k, v in (body or {}).items() if "password" in k or "secret" in k)]
+                failed = HarborError(method, path, response.status_code, _said(response, secrets))
+                again = method in _READING and response.status_code in _NOT_NOW
+            if not again or not left:
+                raise failed
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def password_fault(password: str) -> str:
+    """What Harbor, or good sense, has against a password; empty for nothing. It is not in the answer."""
+    try:
+        # Harbor counts bytes, and knows no other letters.
+        length = len(password.encode())
+    except UnicodeEncodeError:
+        return "is not text in UTF-8"
+    if not 8 <= length <= 128:
+        return "is not 8 to 128 characters long"
+    kinds = {"an upper-case letter": "[A-Z]", "a lower-case letter": "[a-z]", "a digit": "[0-9]"}
+    if lacking := [kind for kind, pattern in kinds.items() if not re.search(pattern, password)]:
+        return f"lacks {' and '.join(lacking)}"
+    if password == CHARTS_PASSWORD:
+        return "is the chart's own, which everybody knows"
+    return ""
+
+
+def why(error: httpx.RequestError) -> str:
+    """What kept an answer away, on one line."""
+    if _is_about_certificates(error):
+        # [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch, … (_ssl.c:1006)
+        reason = str(error).partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0]
+        return f"its certificate is not to be trusted: {_plain(reason or str(error))}"
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"no connection within {LIMIT.connect:.0f} s"
+    if isinstance(error, httpx.TimeoutException):
+        return f"nothing within {LIMIT.read:.0f} s"
+    return _plain(str(error)) or type(error).__name__
+
+
+def _is_about_certificates(error: httpx.RequestError) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def _trusting(ca: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        reason = _plain(error.strerror or str(error))
+        raise Refusal(
+            f"harbor: {ca} cannot be read as certificates: {reason}; put the CA's PEM there"
+        ) from error
+
+
+def _said(response: httpx.Response, secrets: Iterable[str]) -> str:
+    """The first line of an error: Harbor's own JSON, nginx's HTML, or nothing at all."""
+    try:
+        text = response.json()["errors"][0]["message"]
+    except (ValueError, LookupError, TypeError):
+        text = response.text
+    text = str(text)
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+    lines = [line for line in text.splitlines() if line.strip()]
+    return _plain(lines[0]) if lines and not lines[0].lstrip().startswith("<") else response.reason_phrase
+
+
+def _what_to_do(status: int | None) -> str:
+    if status == 401:
+        return "check user and password"
+    if status == 403:
+        return "it takes an administrator"
+    if status is None or status >= 500 or status == 429:
+        return "see `kubectl get pods` in its namespace, and run again when they are ready"
+    return "is it a Harbor of the version in the settings?"
+
+
+def _plain(text: str) -> str:
+    """Harbor's words, fit for one line of a terminal."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"

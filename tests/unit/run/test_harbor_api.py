@@ -1,0 +1,325 @@
+"""Harbor's API as it is called: what is sent, what is asked again, and what an error says."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from harbor_certificates import Authority
+
+from breakwater import harbor_api
+from breakwater.commands import Refusal
+from breakwater.harbor_api import Harbor, HarborError, password_fault
+
+SECRET = "Sup3r-secret-words"
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(Authority(tmp_path_factory.mktemp("ca")).ca)
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made; none of them takes time."""
+    made: list[float] = []
+    monkeypatch.setattr(harbor_api.time, "sleep", made.append)
+    return made
+
+
+class Answers:
+    """Harbor that gives these answers in turn, the last one for ever, and keeps what it was asked."""
+
+    def __init__(self, *answers: httpx.Response | httpx.RequestError) -> None:
+        self.asked: list[httpx.Request] = []
+        self._answers = list(answers)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, httpx.RequestError):
+            raise answer
+        # a response belongs to one request
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+    def harbor(self, ca: str, user: str = "admin", password: str = SECRET) -> Harbor:
+        return Harbor("https://10.0.0.21:30003", ca, user, password, transport=httpx.MockTransport(self))
+
+
+def answer(status: int = 200, body: Any = None, **headers: str) -> httpx.Response:
+    return httpx.Response(status, headers=headers, json=body)
+
+
+def refused(status: int, message: str) -> httpx.Response:
+    return answer(status, {"errors": [{"code": "X", "message": message}]})
+
+
+HEALTHY = {"status": "healthy", "components": [{"name": "core", "status": "healthy"}]}
+
+
+def test_what_is_sent(ca: str) -> None:
+    answers = Answers(answer(200, {"harbor_version": "v2.15.1-3b4e9d2c"}))
+    assert answers.harbor(ca).version() == "v2.15.1-3b4e9d2c"
+    [asked] = answers.asked
+    assert (asked.method, str(asked.url)) == ("GET", "https://10.0.0.21:30003/api/v2.0/systeminfo")
+    assert httpx.BasicAuth("admin", SECRET)._auth_header == asked.headers["Authorization"]
+
+
+def test_nobody_is_sent_without_a_user(ca: str) -> None:
+    answers = Answers(answer(200, HEALTHY))
+    answers.harbor(ca, user="").health()
+    assert "Authorization" not in answers.asked[0].headers
+
+
+def test_cookies_are_not_kept(ca: str) -> None:
+    answers = Answers(answer(200, HEALTHY, **{"Set-Cookie": "sid=1; Path=/"}))
+    harbor = answers.harbor(ca)
+    harbor.health()
+    harbor.health()
+    assert "Cookie" not in answers.asked[1].headers
+
+
+def test_the_environments_proxy_is_not_used(ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    harbor = Harbor("https://10.0.0.21:30003", ca)
+    assert all(pattern is None for pattern in harbor._client._mounts.values())
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        (HEALTHY, []),
+        (
+            {
+                "status": "unhealthy",
+                "components": [
+                    {"name": "redis", "status": "unhealthy"},
+                    {"name": "core", "status": "healthy"},
+                    {
+                        "name": "database",
+                        "status": "unhealthy",
+                        "error": 'failed to run SQL "SELECT 1":\nEOF',
+                    },
+                ],
+            },
+            ['database (failed to run SQL "SELECT 1": EOF)', "redis"],
+        ),
+        # all of them well, and yet
+        ({"status": "unhealthy", "components": [{"name": "core", "status": "healthy"}]}, ["unhealthy"]),
+        # a component that is new to us counts as well
+        ({"status": "healthy", "components": [{"name": "x", "status": "odd"}]}, ["x"]),
+    ],
+)
+def test_health_is_read_from_its_words_and_not_from_the_status(ca: str, body: Any, faults: list[str]) -> None:
+    assert Answers(answer(200, body)).harbor(ca).health().faults == faults
+
+
+@pytest.mark.parametrize(
+    "body", [[], {}, {"status": "healthy"}, {"status": "healthy", "components": [1]}, None]
+)
+def test_no_health_is_no_harbor(ca: str, body: Any) -> None:
+    with pytest.raises(HarborError, match="is this Harbor's address"):
+        Answers(answer(200, body)).harbor(ca).health()
+
+
+def test_a_page_is_no_answer(ca: str) -> None:
+    page = httpx.Response(200, html="<html>welcome</html>")
+    with pytest.raises(HarborError, match=r"GET /health: answered 200: no JSON: is this Harbor's address\?;"):
+        Answers(page).harbor(ca).health()
+
+
+def test_no_version_without_the_right_password(ca: str) -> None:
+    with pytest.raises(HarborError, match="are user and password right"):
+        Answers(answer(200, {"auth_mode": "db_auth"})).harbor(ca).version()
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [
+        (refused(412, "first line\nsecond line"), "answered 412: first line; is it a Harbor"),
+        (refused(500, "internal server error"), "answered 500: internal server error; see `kubectl"),
+        (httpx.Response(500), "answered 500: Internal Server Error; see"),
+        (
+            httpx.Response(403, html="<html><h1>403</h1>"),
+            "answered 403: Forbidden; it takes an administrator",
+        ),
+        (httpx.Response(400, text="\n  plain words\nmore"), "answered 400: plain words;"),
+        (answer(400, {"errors": []}), "answered 400: {"),
+        (answer(400, {"errors": [{"message": "x" * 500}]}), "answered 400: " + "x" * 199 + "…;"),
+        (refused(400, "a\x1b[31mb"), "answered 400: a [31mb;"),
+    ],
+)
+def test_what_an_error_says(ca: str, response: httpx.Response, said: str) -> None:
+    with pytest.raises(HarborError) as caught:
+        Answers(response).harbor(ca).ping()
+    assert str(caught.value).startswith(f"harbor: GET /ping: {said}")
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_reading_call_is_made_again_while_nobody_is_ready(
+    ca: str, status: int, pauses: list[float]
+) -> None:
+    answers = Answers(httpx.Response(status), httpx.Response(status), answer(200, HEALTHY))
+    assert answers.harbor(ca).health().status == "healthy"
+    assert pauses == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "problem", [httpx.ConnectError("refused"), httpx.ReadTimeout(""), httpx.Response(503)]
+)
+def test_and_not_for_ever(ca: str, problem: Any, pauses: list[float]) -> None:
+    answers = Answers(problem)
+    with pytest.raises(HarborError):
+        answers.harbor(ca).ping()
+    assert len(answers.asked) == 4
+    assert pauses == [1, 2, 4]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 500])
+def test_what_is_an_answer_is_not_asked_again(ca: str, status: int) -> None:
+    answers = Answers(httpx.Response(status))
+    with pytest.raises(HarborError) as caught:
+        answers.harbor(ca).ping()
+    assert caught.value.status == status
+    assert len(answers.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("problem", "calls"),
+    [(httpx.ReadTimeout(""), 1), (httpx.Response(502), 1), (httpx.ConnectError("refused"), 4)],
+)
+def test_a_writing_call_is_made_again_only_when_it_never_arrived(ca: str, problem: Any, calls: int) -> None:
+    answers = Answers(answer(200, {"user_id": 1}), problem)
+    with pytest.raises(HarborError):
+        answers.harbor(ca).change_password("admin", SECRET, "An0ther-one")
+    assert len([asked for asked in answers.asked if asked.method == "PUT"]) == calls
+
+
+def test_a_wrong_certificate_is_not_asked_again(ca: str) -> None:
+    text = (
+        "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch,"
+        " certificate is not valid for '10.0.0.21'. (_ssl.c:1006)"
+    )
+    answers = Answers(httpx.ConnectError(text))
+    with pytest.raises(HarborError) as caught:
+        answers.harbor(ca).ping()
+    assert len(answers.asked) == 1
+    assert caught.value.said == (
+        "its certificate is not to be trusted: IP address mismatch, certificate is not valid for '10.0.0.21'."
+    )
+
+
+def test_a_missing_ca_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="nowhere cannot be read as certificates: No such file"):
+        Harbor("https://10.0.0.21", str(tmp_path / "nowhere"))
+    damaged = tmp_path / "ca.crt"
+    damaged.write_text("nonsense")
+    with pytest.raises(Refusal, match=r"ca\.crt cannot be read as certificates: "):
+        Harbor("https://10.0.0.21", str(damaged))
+
+
+class Clock:
+    """A clock that goes on by what each answer takes, and by each pause."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *takes: float) -> None:
+        self.now, self._takes = 0.0, list(takes)
+        monkeypatch.setattr(harbor_api.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(harbor_api.time, "sleep", self.passes)
+
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    def answering(self, answers: Answers) -> Handler:
+        def handler(request: httpx.Request) -> httpx.Response:
+            self.now += self._takes.pop(0) if len(self._takes) > 1 else self._takes[0]
+            return answers(request)
+
+        return handler
+
+    def harbor(self, ca: str, answers: Answers) -> Harbor:
+        return Harbor("https://h", ca, transport=httpx.MockTransport(self.answering(answers)))
+
+
+def test_a_login(ca: str) -> None:
+    assert Answers(answer(200, {"user_id": 1})).harbor(ca).logs_in("admin", SECRET) is True
+
+
+def test_a_slow_401_is_a_verdict(ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(refused(401, "unauthorized"))
+    assert Clock(monkeypatch, 1.6).harbor(ca, answers).logs_in("admin", SECRET) is False
+    assert len(answers.asked) == 1
+
+
+def test_a_quick_401_is_none(ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Answers(refused(401, ""), refused(401, ""), answer(200, {"user_id": 1}))
+    assert Clock(monkeypatch, 0.1).harbor(ca, answers).logs_in("admin", SECRET) is True
+
+
+def test_quick_401s_for_ever_are_one(ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, answers = Clock(monkeypatch, 0.1), Answers(refused(401, ""))
+    assert clock.harbor(ca, answers).logs_in("admin", SECRET) is False
+    assert 20 <= clock.now <= 22
+
+
+def test_an_outage_is_no_verdict(ca: str) -> None:
+    with pytest.raises(HarborError, match="answered 500"):
+        Answers(refused(500, "internal server error")).harbor(ca).logs_in("admin", SECRET)
+
+
+def test_a_password_is_changed_for_the_users_own_number(ca: str) -> None:
+    answers = Answers(answer(200, {"user_id": 7}), httpx.Response(200))
+    answers.harbor(ca, user="").change_password("zoe", SECRET, "An0ther-one")
+    put = answers.asked[1]
+    assert (put.method, put.url.path) == ("PUT", "/api/v2.0/users/7/password")
+    assert json.loads(put.content) == {"old_password": SECRET, "new_password": "An0ther-one"}
+    assert httpx.BasicAuth("zoe", SECRET)._auth_header == put.headers["Authorization"]
+
+
+def test_a_wrong_old_password(ca: str) -> None:
+    with pytest.raises(HarborError, match="the old password does not log in") as caught:
+        Answers(refused(401, "unauthorized")).harbor(ca).change_password("admin", "Wr0ng-one", SECRET)
+    assert caught.value.status == 403
+
+
+def echo(request: httpx.Request) -> httpx.Response:
+    """A Harbor that says back what it was sent."""
+    if request.method == "GET":
+        return answer(200, {"user_id": 1})
+    return refused(400, f"bad: {request.content.decode()}")
+
+
+def test_no_secret_is_said(ca: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    harbor = Harbor("https://h", ca, "admin", SECRET, transport=httpx.MockTransport(echo))
+    with pytest.raises(HarborError) as caught:
+        harbor.change_password("admin", SECRET, "An0ther-one")
+    for said in (str(caught.value), repr(caught.value), repr(harbor), caplog.text):
+        assert SECRET not in said
+        assert "An0ther-one" not in said
+
+
+@pytest.mark.parametrize(
+    ("password", "fault"),
+    [
+        ("Abcdef12", ""),
+        ("A1" + "b" * 126, ""),
+        ("Ab1" + "ü" * 5, ""),  # more bytes than letters: Harbor counts bytes
+        ("Ab1defg", "is not 8 to 128 characters long"),
+        ("A1" + "b" * 127, "is not 8 to 128 characters long"),
+        ("A1" + "ü" * 64, "is not 8 to 128 characters long"),
+        ("", "is not 8 to 128 characters long"),
+        ("abcdefg1", "lacks an upper-case letter"),
+        ("ÜBCDEFG1", "lacks a lower-case letter"),
+        ("Übcdefg1", "lacks an upper-case letter"),
+        ("abcdefgh", "lacks an upper-case letter and a digit"),
+        ("Abcdefg٣", "lacks a digit"),
+        ("Harbor12345", "is the chart's own, which everybody knows"),
+        ("Abcdefg1\udc80", "is not text in UTF-8"),
+    ],
+)
+def test_the_rule_for_passwords(password: str, fault: str) -> None:
+    assert password_fault(password) == fault
