@@ -223,9 +223,9 @@ def why(error: httpx.RequestError) -> str:
         reason = str(error).partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0]
         return f"its certificate is not to be trusted: {_plain(reason or str(error))}"
     if isinstance(error, httpx.ConnectTimeout):
-        return f"no connection within {LIMIT.connect:.0f} s"
+        return f"no connection within {LIMIT.connect:g} s"
     if isinstance(error, httpx.TimeoutException):
-        return f"nothing within {LIMIT.read:.0f} s"
+        return f"nothing within {LIMIT.read:g} s"
     return _plain(str(error)) or type(error).__name__
 
 
