@@ -37,7 +37,7 @@ def set_admin_password(
       is killed on either side of the change leaves one that logs in
     + namespace, release: for the words on how to reset a lost one
 
-    Raises Refusal when no known password logs in.
+    Raises Refusal when no known password logs in, or Harbor gives no verdict.
     """
     if fault := password_fault(password.wanted):
         raise Refusal(f"{password.home}: the administrator's password {fault}; put another one there")
@@ -63,7 +63,7 @@ def set_admin_password(
 
 def _lost(harbor: Harbor, home: str, namespace: str, release: str) -> str:
     """Why nobody logs in, and the way out."""
-    # With the database away Harbor answers 401 as well.
+    # With the database away Harbor answers 401 as well: at once, or after it has waited for it.
     if faults := harbor.health().faults:
         return (
             f"{ADMIN}: nobody logs in while Harbor is not healthy: {', '.join(faults)}; run again when it is"
@@ -76,6 +76,5 @@ def _lost(harbor: Harbor, home: str, namespace: str, release: str) -> str:
         f"{ADMIN}: no password that is known here logs in; write the one that does into {home}, or, when"
         f" nobody knows it, `{reset}` (the same on a database of your own),"
         f" `{kubectl} rollout restart deployment/{release}-core`, and run again: core then takes the password"
-        " of its first start. Whoever keeps trying a wrong one keeps everybody out too:"
-        f" `{kubectl} logs deployment/{release}-core` names the address"
+        " of its first start"
     )

@@ -27,8 +27,10 @@ _READING = {"GET", "HEAD"}
 # Nobody behind the door is ready, or too many ask.
 _NOT_NOW = {429, 502, 503, 504}
 # After a wrong password Harbor refuses every login of that user for 1.5 s, right ones too, and only then
-# answers the wrong one. So a 401 that took less is no verdict: it is asked again, for some seconds.
-_VERDICT, _ASK_AGAIN, _AGAIN_FOR = 1.5, 0.4, 20.0
+# answers the wrong one; and it refuses all logins at once while its database is away. So a 401 that took
+# less is no verdict: it is asked again, for some seconds.
+_VERDICT, _ASK_AGAIN, _AGAIN_FOR = 1.5, 0.1, 20.0
+_WHO_TRIES = "the log of core's pod names who tries it: stop that, and run again"
 # Characters of what Harbor says.
 _WORDS = 200
 
@@ -38,13 +40,14 @@ class HarborError(Refusal):
 
     + status: of its answer; None when there was none
     + said: its words, or what kept them away, on one line
+    + fix: what to do; without one, what the status suggests
     """
 
-    def __init__(self, method: str, path: str, status: int | None, said: str) -> None:
+    def __init__(self, method: str, path: str, status: int | None, said: str, fix: str = "") -> None:
         self.status, self.said = status, said
         answer = "no answer" if status is None else f"answered {status}"
         words = f"{answer}: {said}" if said else answer
-        super().__init__(f"harbor: {method} {path}: {words}; {_what_to_do(status)}")
+        super().__init__(f"harbor: {method} {path}: {words}; {fix or _what_to_do(status)}")
 
 
 @dataclass(frozen=True)
@@ -129,34 +132,33 @@ class Harbor:
         return found
 
     def logs_in(self, user: str, password: str) -> bool:
-        """Whether Harbor takes this password. A wrong one takes 1.5 s and more."""
-        began = time.monotonic()
-        while True:
-            asked = time.monotonic()
-            if self._current(user, password):
-                return True
-            now = time.monotonic()
-            if now - asked >= _VERDICT or now - began >= _AGAIN_FOR:
-                return False
-            time.sleep(_ASK_AGAIN)
+        """Whether Harbor takes this password; a no takes 1.5 s. Raises HarborError without a verdict."""
+        return self._login(user, password) is not None
 
     def change_password(self, user: str, old: str, new: str) -> None:
         """Give a user another password. Raises HarborError with status 403 for a wrong old one, 400 for the
         same one again or one that is against password_fault()'s rule."""
-        current = self._current(user, old)
-        if not current:
+        login = self._login(user, old)
+        if login is None:
             raise HarborError("PUT", "/users/…/password", 403, "the old password does not log in")
-        path, body = f"/users/{int(current['user_id'])}/password", {"old_password": old, "new_password": new}
+        path, body = f"/users/{int(login['user_id'])}/password", {"old_password": old, "new_password": new}
         self._call("PUT", path, who=(user, old), body=body)
 
-    def _current(self, user: str, password: str) -> dict[str, Any] | None:
-        """The user as Harbor knows it; None when it does not let it in."""
-        try:
-            return self._json("GET", "/users/current", who=(user, password))
-        except HarborError as error:
-            if error.status != 401:
-                raise
-            return None
+    def _login(self, user: str, password: str) -> dict[str, Any] | None:
+        """The user as Harbor knows it; None for a wrong password."""
+        began = time.monotonic()
+        while True:
+            asked = time.monotonic()
+            try:
+                return self._json("GET", "/users/current", who=(user, password))
+            except HarborError as error:
+                if error.status != 401:
+                    raise
+            if time.monotonic() - asked >= _VERDICT:
+                return None
+            if time.monotonic() - began >= _AGAIN_FOR:
+                raise HarborError("GET", "/users/current", 401, _no_verdict(user), fix=_WHO_TRIES)
+            time.sleep(_ASK_AGAIN)
 
     def _json(self, method: str, path: str, **how: Any) -> dict[str, Any]:
         response = self._call(method, path, **how)
@@ -254,6 +256,13 @@ def _said(response: httpx.Response, secrets: Iterable[str]) -> str:
         text = text.replace(secret, "…")
     lines = [line for line in text.splitlines() if line.strip()]
     return _plain(lines[0]) if lines and not lines[0].lstrip().startswith("<") else response.reason_phrase
+
+
+def _no_verdict(user: str) -> str:
+    return (
+        f"every login of {user} was refused at once for {_AGAIN_FOR:.0f} s, as it is while somebody keeps"
+        " trying a wrong password, or the database is away"
+    )
 
 
 def _what_to_do(status: int | None) -> str:
