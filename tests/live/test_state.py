@@ -3,7 +3,7 @@
 import re
 
 from breakwater.harbor_api import Harbor
-from tests.live.client import NOBODY, Live
+from tests.live.client import NOBODY, Live, message
 
 COMPONENTS = {"core", "database", "jobservice", "portal", "redis", "registry", "registryctl"}
 
@@ -42,3 +42,12 @@ def test_breakwaters_own_client_reads_it(harbor: Live, ca: str) -> None:
         client.ping()
         assert set(client.health().components) >= COMPONENTS
         assert client.version().startswith("v2.")
+
+
+def test_who_keeps_the_sessions_cookie_needs_a_csrf_token(harbor: Live) -> None:
+    session = harbor.call("GET", "/users/current", 200).headers["Set-Cookie"].partition(";")[0]
+    assert session.startswith("sid=")
+    refused = harbor.call("POST", "/projects", 403, body={}, headers={"Cookie": session})
+    assert "CSRF" in message(refused)
+    # Without it the same call is only a wrong one.
+    harbor.call("POST", "/projects", 400, 422, body={})
