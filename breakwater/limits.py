@@ -134,7 +134,8 @@ def _mode(mode: str) -> str:
     return plain
 
 
-def _file(path: str) -> str:
+def checked_file(path: str) -> str:
+    """A file or folder on this machine. Raises Fault."""
     if not path.strip() or path != path.strip() or not path.isprintable() or len(path) > 4096:
         raise Fault("must be a path, without control characters or spaces around it")
     plain = PurePath(path)
@@ -237,7 +238,7 @@ MountPoint = Annotated[str, Strict(), AfterValidator(_mount_point)]
 HostName = Annotated[str, Strict()]
 Switch = Annotated[bool, Strict()]
 Address = Annotated[str, Strict(), AfterValidator(checked_address)]
-File = Annotated[str, Strict(), AfterValidator(_file)]
+File = Annotated[str, Strict(), AfterValidator(checked_file)]
 Context = Annotated[str, Strict(), AfterValidator(_context)]
 Version = Annotated[str, Strict(), AfterValidator(_version)]
 Repository = Annotated[str, Strict(), AfterValidator(_repository)]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from breakwater import limits, versions
+from breakwater import harbor_limits, limits, versions
 from breakwater.contradictions import (
     Clients,
     Resolve,
@@ -26,9 +26,10 @@ from breakwater.contradictions import (
     warnings,
 )
 from breakwater.export import STRICT, Export, allowed
+from breakwater.harbor_settings import Harbor
 from breakwater.problems import Problem, SettingsError, keys_of, translate, unknown_key
 
-__all__ = ["Export", "Problem", "Proof", "Provisioner", "Settings", "SettingsError", "load"]
+__all__ = ["Export", "Harbor", "Problem", "Proof", "Provisioner", "Settings", "SettingsError", "load"]
 
 # Says to limits that a person wrote what they see.
 _WRITTEN = {"written": True}
@@ -128,6 +129,19 @@ class Settings:
         description="How a run that changed something shows that storage works.",
         json_schema_extra=allowed("the keys below", "theirs"),
     )
+    domain: harbor_limits.Domain | None = Field(
+        default=None,
+        description="The registry's name, as people type it: images are DOMAIN/project/image. It must lead to"
+        " the proxies.",
+        json_schema_extra=allowed(
+            "a DNS name with a dot, without https:// and port", "none: storage only, no Harbor"
+        ),
+    )
+    harbor: Harbor = Field(
+        default=Harbor(),
+        description="Harbor itself; installed only with a domain.",
+        json_schema_extra=allowed("the keys below", "theirs"),
+    )
     state: limits.File = Field(
         default=".breakwater",
         description="A folder on this machine, mode 0700, for what must outlive a run. Back it up.",
@@ -152,6 +166,11 @@ class Settings:
     def classes(self) -> tuple[Export, ...]:
         """The exports that a storage class is made for."""
         return tuple(export for export in self.exports if export.storage_class)
+
+    @property
+    def external_url(self) -> str:
+        """Where clients find Harbor; empty without a domain."""
+        return f"https://{self.domain}" if self.domain else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
