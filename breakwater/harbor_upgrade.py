@@ -36,10 +36,10 @@ _DATA: dict[str, Any] = {
     **{f"persistence.persistentVolumeClaim.{claim}.existingClaim": "" for claim in _CLAIMS},
     **{f"persistence.persistentVolumeClaim.{claim}.subPath": "" for claim in _CLAIMS},
     "persistence.imageChartStorage.type": "filesystem",
+    "persistence.imageChartStorage.filesystem.rootdirectory": "/storage",
     "database.type": "internal",
 }
 _STORES = {
-    "filesystem": ("rootdirectory",),
     "s3": ("bucket", "regionendpoint", "rootdirectory"),
     "azure": ("accountname", "container"),
     "gcs": ("bucket", "rootdirectory"),
@@ -96,8 +96,8 @@ def data_problems(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[st
     + wanted: those that the settings make
     """
     return [
-        f"harbor: its data would be looked for elsewhere: {key} is {was!r} and would be {would!r};"
-        f" take the settings back, or move the data yourself and run once with `{MOVED}`"
+        f"harbor: its data would be looked for elsewhere: {key} is {_shown(was)} and would be"
+        f" {_shown(would)}; take the settings back, or move the data yourself and run once with `{MOVED}`"
         for key, default in _keys(live, wanted).items()
         if (was := _value(live, key, default)) != (would := _value(wanted, key, default))
     ]
@@ -190,6 +190,10 @@ def _value(values: Mapping[str, Any], dotted: str, default: Any) -> Any:
         return default
     # The chart writes each of these as text: a port may be a number or not.
     return found if isinstance(found, bool) else str(found)
+
+
+def _shown(value: Any) -> str:
+    return "unset" if value in (None, "") else repr(value)
 
 
 def _written(path: Path) -> datetime:

@@ -170,7 +170,7 @@ def _nodes(core: client.CoreV1Api) -> tuple[datetime, list[Object]]:
 
 def _pods(core: client.CoreV1Api, namespace: str, release: str) -> list[Object]:
     """Those of a release: the chart's own mark, which an uninstall leaves on pods that still end."""
-    return _items(core.list_namespaced_pod, namespace, label_selector=f"release={release},component")
+    return _items(core.list_namespaced_pod, namespace, label_selector=f"release={release}")
 
 
 def _items(listed: Callable[..., Any], *args: str, **selectors: str) -> list[Object]:

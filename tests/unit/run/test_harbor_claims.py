@@ -137,6 +137,11 @@ def test_another_class_and_another_mode_of_a_template(fake: FakeCluster, access:
     ]
 
 
+def test_the_refusal_names_a_chapter_that_is_there() -> None:
+    guide = Path(__file__).parents[3] / "docs" / "troubleshooting.md"
+    assert "\n## Another volume\n" in guide.read_text()
+
+
 def test_what_an_uninstall_left_counts(fake: FakeCluster, access: ClusterAccess) -> None:
     claim(fake, "database", size="1Gi")
     (line,) = problems(access)
