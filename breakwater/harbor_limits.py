@@ -137,7 +137,13 @@ def _url(url: str) -> str:
     return url
 
 
-def _json_like(value: Any) -> Any:
+def _not_a_switch(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise Fault("must be a group of keys", f'write {{"enabled": {value}}}')
+    return value
+
+
+def _group(value: Any) -> Any:
     if not isinstance(value, dict):
         raise Fault("must be a group of keys", "write it in { }")
     return value
@@ -167,4 +173,5 @@ Url = Annotated[str, Strict(), AfterValidator(_url)]
 Size = Annotated[str, Strict(), AfterValidator(checked_size)]
 Memory = Annotated[str, Strict(), AfterValidator(checked_memory)]
 Cpu = Annotated[str, Strict(), AfterValidator(checked_cpu)]
-Free = Annotated[dict[str, Any], BeforeValidator(_json_like)]
+WithSwitch = BeforeValidator(_not_a_switch)
+Free = Annotated[dict[Any, Any], BeforeValidator(_group)]

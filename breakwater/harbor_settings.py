@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -107,7 +107,7 @@ class Harbor:
         description="When a container is taken for dead.",
         json_schema_extra=allowed("the keys below", "theirs"),
     )
-    trivy: Trivy = Field(
+    trivy: Annotated[Trivy, harbor_limits.WithSwitch] = Field(
         default=Trivy(),
         description="The scanner for known vulnerabilities.",
         json_schema_extra=allowed("the keys below", "theirs"),

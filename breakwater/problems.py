@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
+import functools
 import re
 import typing
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 # Stands for "say nothing about the value"; None itself is a value somebody may have written.
 UNSHOWN: Any = object()
@@ -60,10 +62,21 @@ def shown(key: str, value: Any) -> str:
     if value is UNSHOWN or _SECRET.search(key.replace("kubeconfig", "")):
         return ""
     if isinstance(value, str):
-        return quoted(re.sub(r"://[^/@\s]*@", "://***@", value))
+        return quoted(_without_passwords(value))
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**18):
         return repr(value)
     return ""  # a list or dict may hold anything, a pasted kubeconfig with its token included
+
+
+def _without_passwords(text: str) -> str:
+    """user:password@host, after :// or not, without who it is; an image's digest is no host."""
+    parts = re.split(r"([/\s]+)", text)
+    for index, part in enumerate(parts):
+        who, at, host = part.rpartition("@")
+        is_user = ":" in who or (index > 0 and parts[index - 1].startswith("//"))
+        if at and is_user and not host.startswith("sha256:"):
+            parts[index] = f"***@{host}"
+    return "".join(parts)
 
 
 def quoted(text: str) -> str:
@@ -112,10 +125,45 @@ def keys_of(model: type[Any]) -> list[str]:
 
 def model_of(annotation: Any) -> type[Any] | None:
     """The nested model inside an annotation such as tuple[Export, ...], or None for a plain value."""
+    return next(iter(models_of(annotation)), None)
+
+
+def models_of(annotation: Any) -> list[type[Any]]:
+    """All of them: one of several, by its key `type`, is what a store such as S3 | Azure may be."""
     if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        return annotation
-    found = (model_of(argument) for argument in typing.get_args(annotation))
-    return next((model for model in found if model), None)
+        return [annotation]
+    return [model for argument in typing.get_args(annotation) for model in models_of(argument)]
+
+
+def kind_of(model: type[Any]) -> str:
+    """What a model has in its key `type`; empty when it has no such key."""
+    field = model.__pydantic_fields__.get("type")
+    return str(typing.get_args(field.annotation)[0]) if field else ""
+
+
+def right_values(defaults: Any, written: Any, at: str = "") -> dict[str, Any]:
+    """{"volumes.registry.size": "5Gi"} of the values that are right by themselves, defaults included.
+
+    + defaults: an instance of the model, with what a missing key means
+    + written: what a person wrote in its place
+    """
+    found: dict[str, Any] = {}
+    model: Any = type(defaults)
+    limits = _limits_of(model)
+    for key in keys_of(model) if isinstance(written, dict) else ():
+        default = getattr(defaults, key)
+        if dataclasses.is_dataclass(default):
+            found |= right_values(default, written.get(key, {}), f"{at}{key}.")
+            continue
+        with contextlib.suppress(ValidationError):
+            found[f"{at}{key}"] = limits[key].validate_python(written[key]) if key in written else default
+    return found
+
+
+@functools.cache
+def _limits_of(model: Any) -> dict[str, TypeAdapter[Any]]:
+    hints = typing.get_type_hints(model, include_extras=True)
+    return {key: TypeAdapter(hint) for key, hint in hints.items()}
 
 
 def unknown_key(parts: Sequence[str | int], model: type[Any], also: Iterable[str] = ()) -> Problem:
@@ -143,14 +191,17 @@ _PLAIN = {
     "int_type": ("must be a whole number without quotes", ""),
     "bool_type": ("must be True or False, without quotes", ""),
     "dataclass_type": ("must be a group of keys", "write it in { }"),
+    "model_attributes_type": ("must be a group of keys", "write it in { }"),
+    "dict_type": ("must be a group of keys", "write it in { }"),
     "invalid_key": ("is not the name of a key", "names are text in quotes"),
 }
 
 
 def _translated(found: dict[str, Any], model: type[Any]) -> Problem:
-    parts, kind, value = found["loc"], found["type"], found["input"]
+    kind, value = found["type"], found["input"]
+    parts, holder = _walked(model, found["loc"])
     if kind == "unexpected_keyword_argument":
-        return unknown_key(parts, _model_at(model, parts[:-1]))
+        return unknown_key(parts, holder)
     if kind == "invalid_key":
         # The key is not text, so pydantic calls it a position: exports[0][1] would mislead.
         parts, value = parts[:-1], parts[-1]
@@ -159,6 +210,15 @@ def _translated(found: dict[str, Any], model: type[Any]) -> Problem:
     raised = found.get("ctx", {}).get("error")
     if isinstance(raised, Fault):
         return Problem(path_of(parts), value, raised.fault, raised.fix)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        known = listed(kind_of(each) for each in models_of(holder.__pydantic_fields__[parts[-1]].annotation))
+        key, tag = (
+            path_of((*parts, "type")),
+            value.get("type", UNSHOWN) if isinstance(value, dict) else UNSHOWN,
+        )
+        return Problem(
+            key, tag, "is required" if kind.endswith("found") else "is no kind of store", f"known are {known}"
+        )
     if kind == "literal_error":
         return Problem(path_of(parts), value, f"must be {found['ctx']['expected']}")
     # A kind that is not in the table still must not print pydantic's own sentence.
@@ -166,7 +226,22 @@ def _translated(found: dict[str, Any], model: type[Any]) -> Problem:
     return Problem(path_of(parts), value, fault, fix)
 
 
-def _model_at(model: type[Any], parts: Sequence[str | int]) -> type[Any]:
-    for name in (part for part in parts if isinstance(part, str)):
-        model = model_of(model.__pydantic_fields__[name].annotation) or model
-    return model
+def _walked(model: type[Any], loc: Sequence[str | int]) -> tuple[list[str | int], type[Any]]:
+    """The keys that a person wrote, and the model that the last one is in.
+
+    + loc: pydantic's way there, which also names the model that was chosen of several
+    """
+    parts: list[str | int] = []
+    several: list[type[Any]] = []
+    for part in loc:
+        chosen = [each for each in several if kind_of(each) == part]
+        if several and isinstance(part, str):
+            model = chosen[0] if chosen else several[0]
+            several = []
+            if chosen:
+                continue
+        parts.append(part)
+        field = model.__pydantic_fields__.get(part) if isinstance(part, str) else None
+        if field:
+            several = models_of(field.annotation)
+    return parts, model

@@ -26,8 +26,9 @@ from breakwater.contradictions import (
     warnings,
 )
 from breakwater.export import STRICT, Export, allowed
+from breakwater.harbor_contradictions import class_problems, harbor_clashes, harbor_warnings, with_classes
 from breakwater.harbor_settings import Harbor
-from breakwater.problems import Problem, SettingsError, keys_of, translate, unknown_key
+from breakwater.problems import Problem, SettingsError, keys_of, right_values, translate, unknown_key
 
 __all__ = ["Export", "Harbor", "Problem", "Proof", "Provisioner", "Settings", "SettingsError", "load"]
 
@@ -149,6 +150,8 @@ class Settings:
     )
     # Not a key: {group: {host: address}} of the whole inventory, whatever --limit says.
     hosts: dict[str, dict[str, str]] = Field(default_factory=dict, repr=False)
+    # Not a key: whether somebody wrote keys of Harbor's.
+    harbor_is_written: bool = Field(default=False, repr=False)
     # Not a key: {host: its addresses, as this machine finds them} of every host that may mount an export.
     addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict, repr=False)
 
@@ -175,7 +178,12 @@ class Settings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed, and may be regretted: a line each, said by every run."""
-        return tuple(warnings(self.exports))
+        found = [*warnings(self.exports)]
+        if self.domain:
+            found += harbor_warnings(self.harbor, self.exports)
+        elif self.harbor_is_written:
+            found.append("harbor: has no effect without a domain: no Harbor is installed, or looked at")
+        return tuple(found)
 
 
 def load(
@@ -200,6 +208,10 @@ def load(
     problems += export_clashes(right, wrong)
     problems += group_problems(hosts)
     problems += nodes_down_problems(data.get("nodes_down"), hosts)
+    harbor = right_values(Harbor(), data.get("harbor", {}))
+    problems += harbor_clashes(harbor)
+    if data.get("domain") is not None and all("storage_class" not in keys for keys in wrong.values()):
+        problems += class_problems(harbor, right)
     clients = Clients(hosts, resolve)
     for index, export in right.items():
         clients.find(index, export.get("clients") or (), export.get("allow_everyone") or False)
@@ -212,7 +224,12 @@ def load(
         for index, export in enumerate(settings.exports)
     ]
     return dataclasses.replace(
-        settings, exports=tuple(filled), storage_address=address, addresses=clients.found
+        settings,
+        exports=tuple(filled),
+        storage_address=address,
+        addresses=clients.found,
+        harbor=with_classes(settings.harbor, [vars(export) for export in filled]),
+        harbor_is_written=bool(data.get("harbor")),
     )
 
 
