@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from breakwater.chart_paths import PARTS, STORES, VOLUMES, claim_path
 from breakwater.problems import UNSHOWN, Problem, path_of
 
 # Maps whose keys are anybody's: labels, selectors and the like.
@@ -29,78 +30,10 @@ _MADE = "remove it: breakwater makes it once and keeps it (docs/secrets.md)"
 _PORTS = "remove it: Harbor answers at node ports, where the proxies find it"
 _KEPT = "remove it: a run must not give Harbor's data up"
 _CERTIFICATES = "remove it: the certificate is breakwater's (docs/secrets.md)"
-_VOLUMES = ("registry", "jobservice", "database", "redis", "trivy")
-# {our name: where the chart has its container}
-_PARTS = {
-    "nginx": "nginx",
-    "portal": "portal",
-    "core": "core",
-    "jobservice": "jobservice",
-    "registry": "registry.registry",
-    "registryctl": "registry.controller",
-    "database": "database.internal",
-    "redis": "redis.internal",
-    "trivy": "trivy",
-    "exporter": "exporter",
-}
-# {type of object store: {our key: the chart's}}
-_STORES = {
-    "s3": {
-        "region": "region",
-        "bucket": "bucket",
-        "endpoint": "regionendpoint",
-        "access_key": "accesskey",
-        "secret_key": "secretkey",
-        "directory": "rootdirectory",
-        "encrypt": "encrypt",
-        "skip_verify": "skipverify",
-    },
-    "azure": {
-        "account": "accountname",
-        "account_key": "accountkey",
-        "container": "container",
-        "realm": "realm",
-    },
-    "gcs": {"bucket": "bucket", "key": "encodedkey", "directory": "rootdirectory"},
-    "swift": {
-        "auth_url": "authurl",
-        "user": "username",
-        "password": "password",
-        "container": "container",
-        "region": "region",
-        "tenant": "tenant",
-        "domain": "domain",
-        "directory": "prefix",
-    },
-}
 
 
 def _instead(key: str) -> str:
     return f"set {key} instead"
-
-
-def claim_path(volume: str) -> str:
-    """Where the chart has the keys of a volume.
-
-    + volume: registry, jobservice, database, redis or trivy
-    """
-    return f"persistence.persistentVolumeClaim.{volume}{'.jobLog' if volume == 'jobservice' else ''}"
-
-
-def part_path(part: str) -> str:
-    """Where the chart has the keys of a container.
-
-    + part: a key of harbor.resources
-    """
-    return _PARTS[part]
-
-
-def store_keys(kind: str) -> dict[str, str]:
-    """{our key: the chart's} of an object store.
-
-    + kind: s3, azure, gcs or swift
-    """
-    return _STORES[kind]
 
 
 # {path in the chart's values: what to do instead}; what is below such a path is meant too.
@@ -147,7 +80,7 @@ _OURS = {
     "database.internal.livenessProbe.initialDelaySeconds": _instead("harbor.probes.database_start"),
     **{
         f"{claim_path(volume)}.{theirs}": _instead(f"harbor.volumes.{volume}.{ours}")
-        for volume in _VOLUMES
+        for volume in VOLUMES
         for theirs, ours in (
             ("storageClass", "storage_class"),
             ("accessMode", "access_mode"),
@@ -158,10 +91,10 @@ _OURS = {
         f"{part}.replicas": _instead(f"harbor.replicas.{part}")
         for part in ("core", "jobservice", "registry", "portal", "nginx", "trivy")
     },
-    **{f"{path}.resources": _instead(f"harbor.resources.{part}") for part, path in _PARTS.items()},
+    **{f"{path}.resources": _instead(f"harbor.resources.{part}") for part, path in PARTS.items()},
     **{
         f"{path}.{probe}.{key}": _instead(f"harbor.probes.{ours}")
-        for path in _PARTS.values()
+        for path in PARTS.values()
         for probe, key, ours in (
             ("livenessProbe", "timeoutSeconds", "timeout"),
             ("readinessProbe", "timeoutSeconds", "timeout"),
@@ -171,12 +104,10 @@ _OURS = {
     },
     **{
         f"persistence.imageChartStorage.{kind}.{theirs}": _instead(f"harbor.storage.{ours}")
-        for kind, keys in _STORES.items()
+        for kind, keys in STORES.items()
         for ours, theirs in keys.items()
     },
-    **{
-        f"persistence.imageChartStorage.{kind}.existingSecret": _instead("harbor.storage") for kind in _STORES
-    },
+    **{f"persistence.imageChartStorage.{kind}.existingSecret": _instead("harbor.storage") for kind in STORES},
     "persistence.imageChartStorage.gcs.useWorkloadIdentity": _instead("harbor.storage.key"),
 }
 # Below one of ours, and still free: harbor.redis has no such key.
@@ -184,6 +115,7 @@ _FREE_BELOW = ("redis.external.harborDatabaseIndex", "redis.external.cacheLayerD
 
 _SECRET = re.compile(r"(password|passwd|secret|token|credential|key)$", re.IGNORECASE)
 _WITH_PASSWORD = re.compile(r"://[^/@\s]*@")
+_STANDS = "is a secret, and would stand in Helm's records"
 _FROM_ELSEWHERE = "take it from a Secret of yours, by extraEnvVars with valueFrom.secretKeyRef"
 
 
@@ -229,7 +161,12 @@ def _clashes(extra: Mapping[Any, Any]) -> Iterator[Problem]:
             continue
         elif below:
             # null, or a text in a group's place: the chart would lose what our keys set there.
-            yield Problem(place, UNSHOWN, f"would take {below} away", "remove it, or write a group of keys")
+            yield Problem(
+                place,
+                UNSHOWN,
+                "would take away what breakwater sets below it",
+                "remove it, or write a group of keys",
+            )
         elif path[-1].startswith("breakwater/") and "podAnnotations" in path:
             yield Problem(place, UNSHOWN, "is breakwater's own mark", "remove it")
         else:
@@ -243,15 +180,17 @@ def _secret_problems(place: str, path: tuple[str, ...], value: Any) -> Iterator[
         return
     is_name = re.search(r"existing.*secret|secret_?name$|pullsecrets|privatekeysecret", name, re.IGNORECASE)
     if isinstance(value, str) and value and _SECRET.search(name) and not is_name:
-        yield Problem(place, UNSHOWN, "is a secret, and would stand in Helm's records", _FROM_ELSEWHERE)
+        fix = "set certSource = 'secret', and secretName" if path[0] == "internalTLS" else _FROM_ELSEWHERE
+        yield Problem(place, UNSHOWN, _STANDS, fix)
     elif isinstance(value, str) and _WITH_PASSWORD.search(value):
         yield Problem(place, UNSHOWN, "has a user or a password in its URL", _FROM_ELSEWHERE)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             variable = item.get("name") if isinstance(item, Mapping) else None
             if isinstance(variable, str) and _SECRET.search(variable) and item.get("value"):
-                fault = "is a secret, and would stand in Helm's records"
-                yield Problem(f"{place}[{index}]", UNSHOWN, fault, "write valueFrom.secretKeyRef, not value")
+                yield Problem(
+                    f"{place}[{index}]", UNSHOWN, _STANDS, "write valueFrom.secretKeyRef, not value"
+                )
 
 
 def _form_problems(value: Any, at: tuple[str | int, ...]) -> Iterator[Problem]:

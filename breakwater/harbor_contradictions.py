@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from breakwater.chart_paths import claim_path
 from breakwater.extra_values import extra_problems
 from breakwater.harbor_parts import Volumes
 from breakwater.harbor_settings import Harbor
@@ -44,13 +45,13 @@ def class_problems(known: Known, exports: Mapping[int, Mapping[str, Any]]) -> li
     names = [export["storage_class"] for export in exports.values() if export.get("storage_class")]
     if not without or default_class(list(exports.values())):
         return []
-    key = "harbor.volumes" if len(without) > 1 else f"harbor.volumes.{without[0]}"
     lacking = f"{', '.join(without)} {'have' if len(without) > 1 else 'has'} no storage_class"
     if names:
         fix = 'mark one export with "default": True, or name a class for each volume'
-        return [Problem(key, UNSHOWN, f"{lacking}, and exports make several ({listed(names)})", fix)]
+        fault = f"{lacking}, and exports make several ({listed(names)})"
+        return [Problem("harbor.volumes", UNSHOWN, fault, fix)]
     fix = "give an export a storage_class, or name one of the cluster's for each volume"
-    return [Problem(key, UNSHOWN, f"{lacking}, and no export makes one", fix)]
+    return [Problem("harbor.volumes", UNSHOWN, f"{lacking}, and no export makes one", fix)]
 
 
 def with_classes(harbor: Harbor, exports: Sequence[Mapping[str, Any]]) -> Harbor:
@@ -89,10 +90,9 @@ def used_volumes(known: Known) -> list[str]:
 def has_claim(extra: Any, volume: str) -> bool:
     """Whether extra_values name a claim that is there already for a volume of Harbor's.
 
-    + volume: registry, jobservice, database, redis or trivy
+    + volume: one of chart_paths.VOLUMES
     """
-    path = ["persistence", "persistentVolumeClaim", volume, *(["jobLog"] if volume == "jobservice" else [])]
-    for part in (*path, "existingClaim"):
+    for part in (*claim_path(volume).split("."), "existingClaim"):
         extra = extra.get(part) if isinstance(extra, Mapping) else None
     return bool(extra)
 
@@ -147,17 +147,20 @@ def _resource_problems(known: Known) -> Iterator[Problem]:
     parts = dict.fromkeys(key.split(".")[1] for key in known if key.startswith("resources."))
     for part in parts:
         for what in ("cpu", "memory"):
-            request, limit = (
-                known.get(f"resources.{part}.{side}.{what}")
-                or (_TRIVY[f"{side}.{what}"] if part == "trivy" else None)
-                for side in ("requests", "limits")
-            )
-            if request and limit and quantity(request) > quantity(limit):
-                key = f"harbor.resources.{part}.requests.{what}"
-                fault = f"is more than harbor.resources.{part}.limits.{what}, {limit!r}"
-                written = known.get(f"resources.{part}.limits.{what}")
-                fix = "ask for less, or allow more" if written else "the chart's own limit; set one of yours"
-                yield Problem(key, request, fault, fix)
+            least, most = (f"{side}.{what}" for side in ("requests", "limits"))
+            charts = _TRIVY if part == "trivy" else {}
+            asked, allowed = (known.get(f"resources.{part}.{side}") for side in (least, most))
+            request, limit = asked or charts.get(least), allowed or charts.get(most)
+            if not request or not limit or quantity(request) <= quantity(limit):
+                continue
+            key, other = f"harbor.resources.{part}", f"{most}, {limit!r}"
+            if not asked:
+                fault = f"is less than requests.{what}, {request!r}, which is the chart's own"
+                yield Problem(f"{key}.{most}", limit, fault, f"set {key}.{least} too, or allow more")
+            else:
+                own = "" if allowed else ", which is the chart's own"
+                fix = "ask for less, or allow more" if allowed else f"set {key}.{most} too, or ask for less"
+                yield Problem(f"{key}.{least}", request, f"is more than {other}{own}", fix)
 
 
 def _service_problems(known: Known) -> Iterator[Problem]:

@@ -68,10 +68,10 @@ def _release(name: str) -> str:
         raise Fault("must be lower-case letters, digits and '-', with a letter or digit at both ends")
     if len(name) > LONGEST_RELEASE:
         raise Fault(f"is longer than {LONGEST_RELEASE} characters", "names of Harbor's pods begin with it")
-    check_text(name)
     if name[0].isdigit():
         # Harbor's Services are named for it, and a Service's name may not begin with a digit.
-        raise Fault("must begin with a letter", f"such as 'harbor-{name}'"[:60])
+        raise Fault("must begin with a letter", f"such as 'h{name}'")
+    check_text(name)
     return name
 
 

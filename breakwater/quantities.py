@@ -59,7 +59,7 @@ def _bytes(text: str, least: int, example: str) -> str:
         raise Fault("must be bytes as Kubernetes writes them", _meant(number, unit, example))
     amount = quantity(text)
     if amount < least:
-        fix = f"did you mean '{number}Gi'?" if unit == "" else f"such as {example!r}"
+        fix = f"did you mean '{number}{example[-2:]}'?" if unit == "" else f"such as {example!r}"
         raise Fault(f"is less than {least // 1024**2}Mi", fix)
     if amount > _MOST or amount.denominator != 1:
         raise Fault("must be whole bytes, and less than 8Ei", f"such as {example!r}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from breakwater.problems import keys_of, model_of
+from breakwater.problems import keys_of, kind_of, model_of, models_of
 from breakwater.settings import Settings
 
 _INTRO = """\
@@ -33,13 +33,12 @@ def _section(title: str, model: type[Any], prefix: str) -> list[str]:
     lines = [f"## {title}", "", _sentence(model), ""]
     lines += ["| key | type | default | allowed | why |", "|---|---|---|---|---|"]
     fields: dict[str, FieldInfo] = model.__pydantic_fields__
-    nested = []
+    nested: dict[type[Any], list[str]] = {}
     for name in keys_of(model):
         field = fields[name]
-        inner = model_of(field.annotation)
-        if inner:
-            several = typing.get_origin(_bare(field.annotation)) is tuple
-            nested.append((f"{prefix}{name}{'[]' if several else ''}", inner))
+        several = typing.get_origin(_bare(field.annotation)) is tuple
+        for inner in models_of(field.annotation):
+            nested.setdefault(inner, []).append(f"{prefix}{name}{'[]' if several else ''}")
         row = (
             f"`{prefix}{name}`",
             type_in_words(field.annotation),
@@ -48,8 +47,11 @@ def _section(title: str, model: type[Any], prefix: str) -> list[str]:
         )
         lines.append("| " + " | ".join(_cell(cell) for cell in (*row, field.description or "")) + " |")
     lines.append("")
-    for key, inner in nested:
-        lines += _section(f"`{key}`", inner, f"{key}.")
+    for inner, keys in nested.items():
+        kind = f" of type `{kind_of(inner)}`" if kind_of(inner) else ""
+        # Keys alike are explained once: harbor.volumes.*.size.
+        common = keys[0] if len(keys) == 1 else f"{prefix}*"
+        lines += _section(", ".join(f"`{key}`" for key in keys) + kind, inner, f"{common}.")
     return lines
 
 
@@ -59,7 +61,7 @@ def type_in_words(annotation: Any) -> str:
     if typing.get_origin(bare) is tuple:
         item = type_in_words(typing.get_args(bare)[0])
         return f"list of {item.replace('group', 'groups')}"
-    if model_of(bare):
+    if model_of(bare) or typing.get_origin(bare) is dict:
         return "group of keys"
     if typing.get_origin(bare) is typing.Literal:
         return "text"

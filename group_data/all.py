@@ -86,6 +86,178 @@ exports = [
 #     "timeout": 180,
 # }
 
+# --- Harbor ---------------------------------------------------------------------------------------------
+
+# The registry's name, as people type it: images are DOMAIN/project/image. It must lead to the proxies.
+# OPTIONAL. Default: none: storage only, no Harbor.
+# domain = "registry.example.org"
+
+# Harbor itself; installed only with a domain. OPTIONAL, each key of it.
+# harbor = {
+#     # The Helm release's name; of one that is there already, its own. Default: "harbor"
+#     "release": "harbor",
+#     # The namespace of all of it; made if missing. Default: "harbor"
+#     "namespace": "harbor",
+#     # The version of the chart harbor, 1.19.x. Default: "1.19.1"
+#     "chart_version": "1.19.1",
+#     # Where the chart comes from when there is no bundle. Default: "https://helm.goharbor.io"
+#     "repository": "https://charts.example.org/",
+#     # Where every node answers for Harbor.
+#     "node_ports": {
+#         # Answers with a redirect to https. Default: 30002
+#         "http": 30002,
+#         # Harbor itself, with a certificate by breakwater's own CA. Default: 30003
+#         "https": 30003,
+#     },
+#     # Harbor's data. Once a volume is there, none of it can be changed.
+#     "volumes": {
+#         # The images.
+#         "registry": {
+#             # The storage class that makes it: that of an export, or another one of the cluster's.
+#             # Default: the class of exports, of several the one with `default`.
+#             "storage_class": "nfs-client",
+#             # How much is asked for; NFS does not hold anybody to it.
+#             # Default: registry 200Gi, jobservice 5Gi, database 10Gi, redis 5Gi, trivy 10Gi
+#             "size": "500Gi",
+#             # Who may mount it: "ReadWriteOnce", "ReadWriteMany" or "ReadWriteOncePod".
+#             # Default: registry and jobservice ReadWriteMany, the others ReadWriteOnce
+#             "access_mode": "ReadWriteMany",
+#         },
+#         # Logs of jobs; what only Harbor's own database, Redis and scanner need.
+#         "jobservice": {"size": "5Gi"},
+#         "database": {"size": "20Gi"},
+#         "redis": {"size": "5Gi"},
+#         "trivy": {"size": "10Gi"},
+#     },
+#     # How many pods of each part, 1 to 10; registry: 1 while images are on a volume.
+#     "replicas": {
+#         # Default: 1, each of them.
+#         "core": 2,
+#         "jobservice": 2,
+#         "registry": 1,
+#         "portal": 2,
+#         "nginx": 2,
+#         "trivy": 1,
+#     },
+#     # Processors and memory of each part; registryctl is what deletes from the registry.
+#     "resources": {
+#         # What one container is given.
+#         "core": {
+#             # What is kept free for it on its node.
+#             "requests": {
+#                 # Processors: "500m" is half of one. Default: the chart's
+#                 "cpu": "100m",
+#                 # Memory. Default: the chart's
+#                 "memory": "256Mi",
+#             },
+#             # What it never gets more of; more memory than that ends it.
+#             "limits": {"memory": "1Gi"},
+#         },
+#         # The others, likewise.
+#         "nginx": {"limits": {"memory": "512Mi"}},
+#         "portal": {"limits": {"memory": "256Mi"}},
+#         "jobservice": {"limits": {"memory": "1Gi"}},
+#         "registry": {"limits": {"memory": "2Gi"}},
+#         "registryctl": {"limits": {"memory": "512Mi"}},
+#         "database": {"limits": {"memory": "2Gi"}},
+#         "redis": {"limits": {"memory": "512Mi"}},
+#         "trivy": {"limits": {"memory": "4Gi"}},
+#         "exporter": {"limits": {"memory": "256Mi"}},
+#     },
+#     # When Kubernetes takes a container for dead and starts it again, which on a slow disk does harm.
+#     "probes": {
+#         # Seconds in which a container must answer, 1 to 300. Default: 10
+#         "timeout": 10,
+#         # How many answers, one every 10 s, must be missing, 1 to 100. Default: 6
+#         "failures": 6,
+#         # Seconds that the database has for its first start, 300 to 7200. Default: 1200
+#         "database_start": 1200,
+#     },
+#     # The scanner that looks for known vulnerabilities in images.
+#     "trivy": {
+#         # Whether it is installed. Default: True
+#         "enabled": True,
+#         # Whether it fetches nothing: what it knows is then put onto its volume by hand. Default: False
+#         "offline": False,
+#     },
+#     # Whether Harbor has metrics for Prometheus. Default: False
+#     "metrics": True,
+#     # "debug", "info", "warning", "error" or "fatal". Default: "info"
+#     "log_level": "warning",
+#     # Where the password of the user admin is: "file:PATH" or "env:NAME", never the password itself.
+#     # Default: none: made once, and kept in the folder of state.
+#     "admin_password": "file:~/harbor-admin",
+#     # A PostgreSQL of yours. Without a host: the chart's own, and no other key.
+#     "database": {
+#         # Where it is. Default: none: the chart's own database.
+#         "host": "db.example.org",
+#         # Its port. Default: 5432
+#         "port": 5432,
+#         # Harbor's user there, who must be able to make tables. Default: none; required with host.
+#         "user": "harbor",
+#         # Where that user's password is. Default: none; required with host.
+#         "password": "env:HARBOR_DATABASE_PASSWORD",
+#         # The database; it must be there, and empty at first. Default: "registry"
+#         "name": "registry",
+#         # "disable", "require", "verify-ca" or "verify-full". Default: "require"
+#         "tls": "verify-full",
+#     },
+#     # A Redis of yours. Without a host: the chart's own, and no other key.
+#     "redis": {
+#         # Where it is. Default: none: the chart's own Redis.
+#         "host": "redis.example.org",
+#         # Its port. Default: 6379
+#         "port": 6379,
+#         # Harbor's user there, of a Redis with users (ACL). Default: none: the default user.
+#         "user": "harbor",
+#         # Where that user's password is; the chart writes it into Harbor's ConfigMaps.
+#         # Default: none: no password is asked for.
+#         "password": "env:HARBOR_REDIS_PASSWORD",
+#         # Whether the connection is encrypted and its certificate verified. Default: False
+#         "tls": True,
+#         # The numbers of the databases inside it, 1 to 15; Harbor's core always has 0.
+#         "databases": {
+#             # Queues of jobs. Default: 1
+#             "jobservice": 1,
+#             # Known layers. Default: 2
+#             "registry": 2,
+#             # Scans. Default: 5
+#             "trivy": 5,
+#         },
+#     },
+#     # An object store for the images, instead of the volume; without it, the volume.
+#     # The types "azure", "gcs" and "swift" have keys of their own: docs/settings.md.
+#     "storage": {
+#         # Which kind of store it is. REQUIRED.
+#         "type": "s3",
+#         # The bucket's region; what a store of one's own is set to. REQUIRED.
+#         "region": "eu-central-1",
+#         # The bucket; it is not made. REQUIRED.
+#         "bucket": "harbor",
+#         # Where the store is, when it is not Amazon's. Default: Amazon's, by the region.
+#         "endpoint": "https://minio.example.org",
+#         # Where the key's name is. Default: none: what the nodes' machines are allowed to do.
+#         "access_key": "env:HARBOR_S3_ACCESS_KEY",
+#         # Where the key's secret is. Default: none, as access_key.
+#         "secret_key": "env:HARBOR_S3_SECRET_KEY",
+#         # The folder in the store below which Harbor keeps everything. Default: none: the store's top.
+#         "directory": "harbor",
+#         # Whether the store encrypts what it keeps. Default: False
+#         "encrypt": True,
+#         # Whether any certificate of the store's is believed; every run warns of it. Default: False
+#         "skip_verify": False,
+#         # Whether clients get layers through Harbor, not from the store itself. Default: False
+#         "disable_redirect": True,
+#     },
+#     # Values of the chart's own that no key here sets; merged last. Default: none.
+#     "extra_values": {"core": {"gdpr": {"deleteUser": True}}},
+#     # Seconds to wait for Harbor to be ready and healthy, 60 to 7200. Default: 1800
+#     "timeout": 1800,
+#     # Whether an upgrade that changes the database wants a dump of it, or you say that you have one:
+#     # "needed" or "mine". Default: "needed"
+#     "backup": "mine",
+# }
+
 # --- This machine --------------------------------------------------------------------------------------
 
 # A folder with charts and images, for hosts that cannot fetch them.

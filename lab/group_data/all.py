@@ -1,9 +1,13 @@
 """The lab's settings. Every key is here, so that nothing of ../group_data/all.py shines through."""
 
 from lab import bundle as _bundle
+from lab import bundle_index as _bundle_index
 from lab import paths as _paths
 
 _state = _paths.state()
+_images = _bundle_index.load(_state / "bundle")
+# A bundle of the real Harbor may have been made without its scanner.
+_scanner = any(_bundle_index.image_named(_images, name) for name in ("harbor-standin", "trivy-adapter-photon"))
 
 exports = [{"path": "/srv/nfs/breakwater", "storage_class": "breakwater"}]
 storage_address = "10.77.0.11"
@@ -14,6 +18,18 @@ nodes_down: list[str] = []
 firewall = "check"
 provisioner = {"timeout": 300}
 proof = {"image": _bundle.busybox_image(_state / "bundle"), "timeout": 180}
+domain = "registry.lab.test"
+harbor = {
+    "volumes": {
+        "registry": {"size": "4Gi"},
+        "jobservice": {"size": "1Gi"},
+        "database": {"size": "1Gi"},
+        "redis": {"size": "1Gi"},
+        "trivy": {"size": "1Gi"},
+    },
+    "trivy": {"enabled": _scanner, "offline": True},
+    "timeout": 3600,
+}
 state = str(_state / "bastion")
 
 # How pyinfra reaches the guests: as a user with sudo, like a user's own hosts.

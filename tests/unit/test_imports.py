@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = {
     *("settings", "export", "limits", "addresses", "nfs_options", "contradictions", "problems", "versions"),
     *("harbor_settings", "harbor_parts", "harbor_services", "harbor_limits", "image_storage", "quantities"),
-    *("harbor_contradictions", "extra_values"),
+    *("harbor_contradictions", "extra_values", "chart_paths"),
 }
 # What ties a run together: it may know everything, so nobody below it may know it.
 TOP = {"breakwater.run", "breakwater.inventory", "breakwater.__main__", "breakwater.render"}
