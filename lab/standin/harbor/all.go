@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// whole is every component on one machine's loopback, as the chart would configure them: for tests that
+// want a Harbor in seconds. Each has its own root below the folder.
+type whole struct {
+	folder, listen string
+	values         map[string]string // secrets and ports, by the chart's names
+	trivy          bool
+}
+
+func runAll(ctx context.Context, p place) error {
+	flags := flag.NewFlagSet("all", flag.ContinueOnError)
+	folder := flags.String("dir", "", "folder of the data, made when it is missing")
+	listen := flags.String("listen", "127.0.0.1:8443", "where https is answered")
+	password := flags.String("admin-password-file", "", "file whose first line is the administrator's first password")
+	certificate := flags.String("cert", "", "PEM file of the certificate; default: one of an own CA, DIR/ca.crt")
+	key := flags.String("key", "", "PEM file of its key")
+	trivy := flags.Bool("trivy", false, "with a scanner, which scans nothing")
+	if err := flags.Parse(p.args); err != nil {
+		return err
+	}
+	if *folder == "" || *password == "" {
+		return errors.New("--dir and --admin-password-file are needed")
+	}
+	text, err := os.ReadFile(*password)
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	w, err := newWhole(*folder, *listen, first)
+	if err != nil {
+		return err
+	}
+	w.trivy = *trivy
+	if *certificate != "" {
+		err = w.useCertificate(*certificate, *key)
+	} else {
+		err = w.makeCertificate()
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.write(); err != nil {
+		return err
+	}
+	p.say("INFO", "https://%s, its CA: %s", *listen, filepath.Join(*folder, "ca.crt"))
+	w.run(ctx, p)
+	return nil
+}
+
+// newWhole takes the secrets that an earlier run left in the folder, and makes those that are missing.
+func newWhole(folder, listen, password string) (*whole, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, err
+	}
+	w := &whole{folder: folder, listen: listen, values: map[string]string{"HARBOR_ADMIN_PASSWORD": password}}
+	for name, length := range map[string]int{"secretKey": 16, "CORE_SECRET": 16, "JOBSERVICE_SECRET": 16,
+		"REGISTRY_HTTP_SECRET": 16, "CSRF_KEY": 32, "REGISTRY_PASSWD": 16, "POSTGRES_PASSWORD": 16} {
+		if w.values[name], err = w.kept(name, random(length/2)); err != nil {
+			return nil, err
+		}
+	}
+	hash, err := bcrypt.GenerateFromPassword([]byte(w.values["REGISTRY_PASSWD"]), bcrypt.MinCost)
+	if err != nil {
+		return nil, err
+	}
+	w.values["htpasswd"] = "harbor_registry_user:" + string(hash)
+	for _, role := range []string{"database", "redis", "core", "jobservice", "registry", "registryctl", "portal", "trivy", "plain"} {
+		if w.values[role], err = freePort(); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// kept is a secret from an earlier run, or a new one that a later one finds.
+func (w *whole) kept(name, fresh string) (string, error) {
+	file := filepath.Join(w.folder, "secrets", name)
+	if text, err := os.ReadFile(file); err == nil {
+		return string(text), nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return "", err
+	}
+	return fresh, os.WriteFile(file, []byte(fresh), 0o600)
+}
+
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, err
+}
+
+// url is where a component is asked.
+func (w *whole) url(role string) string { return "http://127.0.0.1:" + w.values[role] }
+
+// environment is what the chart's ConfigMaps and Secrets would give a role.
+func (w *whole) environment(role string) map[string]string {
+	v := w.values
+	found := map[string]string{"STANDIN_HOST": "127.0.0.1", "STANDIN_PORT": v[role],
+		"CORE_SECRET": v["CORE_SECRET"], "JOBSERVICE_SECRET": v["JOBSERVICE_SECRET"],
+		"REGISTRY_CREDENTIAL_USERNAME": "harbor_registry_user", "REGISTRY_CREDENTIAL_PASSWORD": v["REGISTRY_PASSWD"],
+		"CORE_URL": w.url("core"), "JOBSERVICE_URL": w.url("jobservice"), "REGISTRY_URL": w.url("registry"),
+		"REGISTRY_CONTROLLER_URL": w.url("registryctl"), "PORTAL_URL": w.url("portal"), "TRIVY_ADAPTER_URL": w.url("trivy")}
+	redis := "redis://127.0.0.1:" + v["redis"]
+	own := map[string]map[string]string{
+		"database": {"POSTGRES_PASSWORD": v["POSTGRES_PASSWORD"]},
+		"registry": {"REGISTRY_HTTP_SECRET": v["REGISTRY_HTTP_SECRET"]},
+		"trivy": {"SCANNER_TRIVY_CACHE_DIR": "/cache/trivy", "SCANNER_TRIVY_REPORTS_DIR": "/cache/reports",
+			"SCANNER_API_SERVER_ADDR": ":" + v["trivy"], "SCANNER_REDIS_URL": redis + "/5"},
+		"core": {"HARBOR_ADMIN_PASSWORD": v["HARBOR_ADMIN_PASSWORD"], "CSRF_KEY": v["CSRF_KEY"], "PORT": v["core"],
+			"POSTGRESQL_HOST": "127.0.0.1", "POSTGRESQL_PORT": v["database"], "POSTGRESQL_USERNAME": "postgres",
+			"POSTGRESQL_PASSWORD": v["POSTGRES_PASSWORD"], "POSTGRESQL_DATABASE": "registry", "_REDIS_URL_CORE": redis + "/0",
+			"EXT_ENDPOINT": "https://" + w.listen, "WITH_TRIVY": fmt.Sprint(w.trivy)},
+	}
+	maps.Copy(found, own[role])
+	return found
+}
+
+// place is where a role runs.
+func (w *whole) place(role string, p place) place {
+	environment := w.environment(role)
+	host, port, _ := net.SplitHostPort(w.listen)
+	if role == "nginx" {
+		environment["STANDIN_HOST"], environment["STANDIN_HTTPS_PORT"] = host, port
+		environment["STANDIN_HTTP_PORT"] = w.values["plain"]
+	}
+	get := func(name string) string { return environment[name] }
+	return place{role: role, root: filepath.Join(w.folder, role), get: get, out: p.out}
+}
+
+// write puts the files in place that the chart would mount.
+func (w *whole) write() error {
+	v := w.values
+	token, err := w.kept("token.key", pkcs1())
+	if err != nil {
+		return err
+	}
+	files := map[string]string{
+		"core/etc/core/key":             v["secretKey"],
+		"core/etc/core/private_key.pem": token,
+		"registry/etc/registry/passwd":  v["htpasswd"] + "\n",
+		"registry/etc/registry/config.yml": fmt.Sprintf("version: 0.1\nlog: {level: warn}\nstorage:\n  filesystem: {rootdirectory: /storage}\n"+
+			"  cache: {layerinfo: redis}\n  delete: {enabled: true}\nredis: {addr: '127.0.0.1:%s', db: 2}\nhttp: {addr: '127.0.0.1:%s'}\n"+
+			"auth: {htpasswd: {realm: harbor-registry-basic-realm, path: %q}}\nvalidation: {disabled: true}\n",
+			v["redis"], v["registry"], filepath.Join(w.folder, "registry/etc/registry/passwd")),
+		"registryctl/etc/registry/config.yml":    "version: 0.1\n",
+		"registryctl/etc/registryctl/config.yml": fmt.Sprintf("port: %s\nregistry_config: /etc/registry/config.yml\n", v["registryctl"]),
+		"jobservice/etc/jobservice/config.yml": fmt.Sprintf("port: %s\nworker_pool: {workers: 10, redis_pool: {redis_url: 'redis://127.0.0.1:%s/1'}}\n"+
+			"job_loggers: [{name: FILE, settings: {base_dir: /var/log/jobs}}]\n", v["jobservice"], v["redis"]),
+		"nginx/etc/nginx/nginx.conf": fmt.Sprintf("upstream core {\n  server \"127.0.0.1:%s\";\n}\nupstream portal {\n  server \"127.0.0.1:%s\";\n}\n"+
+			"listen 8443 ssl;\n", v["core"], v["portal"]),
+	}
+	for name, text := range files {
+		if err := w.put(name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *whole) put(name, text string) error {
+	file := filepath.Join(w.folder, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(text), 0o600)
+}
+
+// run starts every role, and anew each that ends: as the kubelet would, without its patience.
+func (w *whole) run(ctx context.Context, p place) {
+	var all sync.WaitGroup
+	for _, name := range []string{"database", "redis", "registry", "registryctl", "portal", "core", "jobservice", "nginx", "trivy"} {
+		if name == "trivy" && !w.trivy {
+			continue
+		}
+		all.Go(func() {
+			for ctx.Err() == nil {
+				where := w.place(name, p)
+				where.say("INFO", "%s", notice)
+				if err := roles[name](ctx, where); err != nil && ctx.Err() == nil {
+					where.end(err)
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+			}
+		})
+	}
+	all.Wait()
+}

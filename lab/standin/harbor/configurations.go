@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// setting is a key of the configuration: its type by its default. Options are all that it may be.
+type setting struct {
+	Value   any
+	Options []string
+}
+
+func getConfigurations(rq *request) (any, error) { return configurations(rq), nil }
+
+func configurations(rq *request) doc {
+	found := doc{"scan_all_policy": doc{}}
+	for key := range rq.table.Configuration {
+		found[key] = doc{"value": rq.setting(key), "editable": true}
+	}
+	return found
+}
+
+// putConfigurations ignores keys that it does not know, as Harbor does, and refuses other types.
+func putConfigurations(rq *request) (any, error) {
+	for key, value := range rq.body {
+		known, is := rq.table.Configuration[key]
+		if is {
+			if err := known.refuses(key, value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, rq.store.change(func(w *change) error {
+		for key, value := range rq.body {
+			if _, known := rq.table.Configuration[key]; !known || value == nil {
+				continue
+			}
+			kept := doc{"key": key, "value": value}
+			if old := rq.store.one("settings", "key", key); old != nil {
+				w.set("settings", number(old["id"]), with(old, kept))
+			} else {
+				w.add("settings", kept)
+			}
+		}
+		return nil
+	})
+}
+
+func (s setting) refuses(key string, value any) error {
+	kind := map[string]string{"string": "string", "bool": "boolean", "int": "integer"}[fmt.Sprintf("%T", s.Value)]
+	if err := wrongType(key, kind, value); err != nil {
+		return err
+	}
+	if s.Options != nil && !slices.Contains(s.Options, text(value)) {
+		return badRequest("bad request: item name %s: invalid %s, shoud be one of %v", key, key, s.Options)
+	}
+	if key == "token_expiration" && number(value) <= 0 {
+		return badRequest("the token_expiration value must be positive")
+	}
+	return nil
+}

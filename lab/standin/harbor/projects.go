@@ -1,0 +1,185 @@
+package main
+
+import (
+	"maps"
+	"regexp"
+	"strconv"
+)
+
+var projectName = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
+
+// The policy that Harbor gives a proxy cache by itself, in days.
+const proxyCacheDays = 7
+
+func init() {
+	rules["members"] = rule{word: "project member", check: checkMember, show: showMember}
+	rules["quotas"] = rule{word: "quota", among: quotas, check: checkQuota}
+}
+
+func isPublic(project doc) bool { return text(fields(project["metadata"])["public"]) == "true" }
+
+// projectNamed is the one of a name or a number; nil for none.
+func (c *core) projectNamed(name string) doc {
+	if found := c.store.one("projects", "name", name); found != nil {
+		return found
+	}
+	id, err := strconv.ParseInt(name, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return c.store.get("projects", id)
+}
+
+func projectExists(rq *request) (any, error) {
+	name := rq.http.URL.Query().Get("project_name")
+	if rq.store.one("projects", "name", name) == nil {
+		return nil, notFound("project %s not found", name)
+	}
+	return nil, nil
+}
+
+func listProjects(rq *request) (any, error) {
+	found := []doc{}
+	asked := rq.http.URL.Query()
+	for _, project := range rq.store.all("projects") {
+		public := asked.Get("public")
+		if name := asked.Get("name"); name != "" && !must(pattern("~"+name))(text(project["name"])) {
+			continue
+		}
+		if (public == "" || public == strconv.FormatBool(isPublic(project))) && rq.may(rq.who, project, "see") {
+			found = append(found, project)
+		}
+	}
+	return rq.listed(found, rq.showProject)
+}
+
+func must[T any](value T, _ error) T { return value }
+
+func getProject(rq *request) (any, error) { return rq.showProject(rq.project), nil }
+
+func (rq *request) showProject(project doc) doc {
+	role := int64(0)
+	if rq.who.kind == "user" {
+		if role = rq.role(rq.who.doc, project); role == 0 && rq.who.admin() {
+			role = 1
+		}
+	}
+	return with(shown(project), doc{"current_user_role_id": role,
+		"repo_count": len(rq.store.find("repositories", "project_id", project["project_id"]))})
+}
+
+func createProject(rq *request) (any, error) {
+	name, metadata := text(rq.body["project_name"]), maps.Clone(fields(rq.body["metadata"]))
+	if !rq.who.admin() && (rq.who.kind != "user" || text(rq.setting("project_creation_restriction")) == "adminonly") {
+		return nil, forbidden("Only system admin can create project")
+	}
+	switch {
+	case name == "" || len(name) > 255:
+		return nil, badRequest("Project name %s is illegal in length. (greater than 255 or less than 1)", name)
+	case !projectName.MatchString(name):
+		return nil, badRequest("project name is not in lower case or contains illegal characters")
+	}
+	if metadata == nil {
+		metadata = doc{}
+	}
+	if public, given := metadata["public"]; !given {
+		metadata["public"] = strconv.FormatBool(yes(rq.body["public"]))
+	} else if public != "true" && public != "false" {
+		return nil, badRequest("metadata.public should only be 'true' or 'false', but got: '%s'", text(public))
+	}
+	delete(metadata, "retention_id")
+	limit := number(rq.body["storage_limit"])
+	if limit == 0 || !rq.who.admin() {
+		limit = number(rq.setting("storage_per_project"))
+	}
+	var id int64
+	err := rq.store.change(func(w *change) error {
+		if rq.store.one("projects", "name", name) != nil {
+			return conflict("The project named %s already exists", name)
+		}
+		registry := number(rq.body["registry_id"])
+		if registry != 0 && rq.store.get("registries", registry) == nil {
+			return notFound("registry %d not found", registry)
+		}
+		id = rq.addProject(w, name, metadata, number(rq.who.doc["user_id"]), rq.who.name, limit)
+		if registry != 0 {
+			rq.cache(w, id, registry)
+		}
+		return nil
+	})
+	return rq.place(id), err
+}
+
+// addProject stores a project with its quota and its owner's membership.
+func (c *core) addProject(w *change, name string, metadata doc, owner int64, ownerName string, limit int64) int64 {
+	project := with(made(), doc{"name": name, "metadata": metadata, "owner_id": owner, "owner_name": ownerName})
+	id := w.add("projects", project)
+	w.add("quotas", with(made(), doc{"ref": doc{"id": id, "name": name, "owner_name": ""}, "_ref": id,
+		"hard": doc{"storage": limit}, "used": doc{"storage": 0}}))
+	w.add("members", doc{"project_id": id, "entity_id": owner, "entity_name": ownerName, "entity_type": "u",
+		"role_id": 1, "role_name": roleNames[1]})
+	return id
+}
+
+// cache makes the project that was just added one of another registry, with the policy that Harbor adds.
+func (c *core) cache(w *change, id, registry int64) {
+	everything := func(decoration string) []doc {
+		return []doc{{"kind": "doublestar", "decoration": decoration, "pattern": "**"}}
+	}
+	policy := w.add("retentions", doc{"algorithm": "or", "scope": doc{"level": "project", "ref": id},
+		"trigger": doc{"kind": "Schedule", "settings": doc{"cron": "0 0 0 * * *"}},
+		"rules": []doc{{"id": 1, "priority": 1, "action": "retain", "template": "nDaysSinceLastPull",
+			"params": doc{"nDaysSinceLastPull": proxyCacheDays}, "tag_selectors": everything("matches"),
+			"scope_selectors": doc{"repository": everything("repoMatches")}}}})
+	w.amend("projects", id, func(project doc) {
+		project["registry_id"] = registry
+		fields(project["metadata"])["retention_id"] = text(policy)
+	})
+}
+
+func updateProject(rq *request) (any, error) {
+	return nil, rq.store.change(func(w *change) error {
+		id := number(rq.project["project_id"])
+		old := rq.store.get("projects", id)
+		if old == nil {
+			return notFound("project %d not found", id)
+		}
+		metadata := fields(old["metadata"])
+		if wanted, given := fields(rq.body["metadata"])["retention_id"]; given && wanted != metadata["retention_id"] {
+			return badRequest("the retention_id in the request's payload should be omitted, or the present one")
+		}
+		w.set("projects", id, with(old, doc{"metadata": with(metadata, fields(rq.body["metadata"])), "update_time": now()}))
+		return nil
+	})
+}
+
+func deleteProject(rq *request) (any, error) {
+	return nil, rq.store.change(func(w *change) error {
+		id := rq.project["project_id"]
+		if len(rq.store.find("repositories", "project_id", id)) > 0 {
+			return precondition("the project contains repositories, can not be deleted")
+		}
+		for kind, field := range map[string]string{"members": "project_id", "robots": "_project", "quotas": "_ref",
+			"labels": "project_id", "policies": "project_id", "immutable": "project_id"} {
+			for _, found := range rq.store.find(kind, field, id) {
+				w.drop(kind, number(found["id"]))
+			}
+		}
+		if policy := fields(rq.project["metadata"])["retention_id"]; policy != nil {
+			w.drop("retentions", number(policy))
+		}
+		w.drop("projects", number(id))
+		return nil
+	})
+}
+
+func summary(rq *request) (any, error) {
+	quota := rq.quota(rq.project)
+	counts := map[int64]int{}
+	for _, member := range rq.store.find("members", "project_id", rq.project["project_id"]) {
+		counts[number(member["role_id"])]++
+	}
+	return doc{"repo_count": rq.showProject(rq.project)["repo_count"], "project_admin_count": counts[1],
+		"developer_count": counts[2], "guest_count": counts[3], "maintainer_count": counts[4],
+		"limited_guest_count": counts[5], "quota": doc{"hard": quota["hard"], "used": quota["used"]}}, nil
+}
