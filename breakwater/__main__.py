@@ -8,7 +8,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
+from breakwater.commands import Refusal
+from breakwater.harbor_contradictions import volumes_of
 from breakwater.problems import SettingsError
 from breakwater.reference import settings_page
 from breakwater.settings import Settings
@@ -52,7 +55,21 @@ def _check(path: str) -> int:
             file=sys.stderr,
         )
         return 2
+    try:
+        unknown, unread = _unknown_values(settings)
+    except Refusal as error:
+        print(error, file=sys.stderr)
+        return 2
+    if unknown:
+        print("\n".join(unknown), file=sys.stderr)
+        return 2
     print(_table(settings))
+    if settings.domain:
+        print(f"\n{_harbor(settings)}")
+    if unread:
+        print(
+            "\nWhether the chart has the keys of harbor.extra_values, a run says before it changes anything."
+        )
     for warning in settings.warnings:
         print(f"\nWarning: {warning}")
     print(f"\n{path}: no mistakes found; nothing was connected to.")
@@ -98,6 +115,33 @@ def _near(path: str) -> str:
     with contextlib.suppress(ValueError):
         return min(os.path.relpath(path), path, key=len)
     return path
+
+
+def _unknown_values(settings: Settings) -> tuple[list[str], bool]:
+    """Keys of harbor.extra_values that the bundle's chart does not have, and whether nobody could look.
+
+    Raises Refusal when the bundle cannot be read, or has no such chart.
+    """
+    harbor = settings.harbor
+    if not settings.domain or not harbor.extra_values:
+        return [], False
+    if not settings.bundle:
+        return [], True
+    # Here, not above: without a bundle nobody needs Kubernetes' client, which takes a second to load.
+    from breakwater import bundle
+    from breakwater.chart_values import known_values, unknown_values
+    from breakwater.helm import chart
+
+    packed = bundle.read(Path(settings.bundle).expanduser())
+    found = chart("harbor", harbor.chart_version, harbor.repository, packed)
+    return unknown_values(harbor.extra_values, known_values(found)), False
+
+
+def _harbor(settings: Settings) -> str:
+    harbor = settings.harbor
+    volumes = ", ".join(f"{name} {v.size} of {v.storage_class}" for name, v in volumes_of(harbor).items())
+    ports = f"{harbor.node_ports.http} and {harbor.node_ports.https}"
+    return f"Harbor for {settings.external_url}, at the nodes' ports {ports}; volumes: {volumes or 'none'}"
 
 
 def _table(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from breakwater.chart_paths import claim_path
 from breakwater.extra_values import extra_problems
-from breakwater.harbor_parts import Volumes
+from breakwater.harbor_parts import Volume
 from breakwater.harbor_settings import Harbor
 from breakwater.image_storage import S3
 from breakwater.problems import UNSHOWN, Problem, listed
@@ -84,10 +84,22 @@ def used_volumes(known: Known) -> list[str]:
         "trivy": known.get("trivy.enabled") is True,
     }
     extra = known.get("extra_values", {})
-    return [name for name, is_needed in needed.items() if is_needed and not has_claim(extra, name)]
+    return [name for name, is_needed in needed.items() if is_needed and not _has_claim(extra, name)]
 
 
-def has_claim(extra: Any, volume: str) -> bool:
+def volumes_of(harbor: Harbor) -> dict[str, Volume]:
+    """{registry: …}: the volumes that the chart makes a claim for."""
+    known = {
+        "storage": harbor.storage,
+        "database.host": harbor.database.host,
+        "redis.host": harbor.redis.host,
+        "trivy.enabled": harbor.trivy.enabled,
+        "extra_values": harbor.extra_values,
+    }
+    return {name: getattr(harbor.volumes, name) for name in used_volumes(known)}
+
+
+def _has_claim(extra: Any, volume: str) -> bool:
     """Whether extra_values name a claim that is there already for a volume of Harbor's.
 
     + volume: one of chart_paths.VOLUMES
@@ -102,14 +114,12 @@ def harbor_warnings(harbor: Harbor, exports: Sequence[Any]) -> Iterator[str]:
 
     + harbor, exports: whole and checked
     """
-    made = {export.storage_class: export for export in exports}
-    for name in vars(Volumes()):
-        volume = getattr(harbor.volumes, name, None)
-        export = made.get(volume.storage_class) if volume else None
-        if export and export.reclaim == "Delete" and not export.archive_on_delete:
+    for export in exports:
+        there = [n for n, v in volumes_of(harbor).items() if v.storage_class == export.storage_class]
+        if there and export.reclaim == "Delete" and not export.archive_on_delete:
             yield (
-                f"harbor.volumes.{name}: who deletes its claim deletes its files at once (storage class"
-                f" {export.storage_class}: reclaim Delete without archive_on_delete)"
+                f"harbor.volumes: who deletes a claim of {', '.join(there)} deletes its files at once"
+                f" (storage class {export.storage_class}: reclaim Delete without archive_on_delete)"
             )
     if not harbor.database.host and harbor.volumes.database.access_mode == "ReadWriteMany":
         yield "harbor.volumes.database: ReadWriteMany lets two databases write the same files at a time"

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import yaml
 from pydantic import AfterValidator, BeforeValidator, Strict
 
 from breakwater import limits, versions
@@ -100,8 +101,7 @@ def _between(least: int, most: int, what: str = "", reason: str = "") -> AfterVa
 def _cluster_class(name: str) -> str:
     if len(name) > 253 or not all(LABEL.fullmatch(label) for label in name.split(".")):
         raise Fault("must be a storage class's name: lower-case letters, digits, '-' and dots")
-    check_text(name)
-    return name
+    return _yaml_text(name)
 
 
 def _service(host: str) -> str:
@@ -110,18 +110,35 @@ def _service(host: str) -> str:
     return checked_address(host)
 
 
+def _redis_host(host: str) -> str:
+    plain = _service(host)
+    if ":" in plain:
+        raise Fault("is an IPv6 address, which the chart writes without quotes", "give the host a name")
+    return plain
+
+
 def _plain_name(name: str) -> str:
     if not _NAME.fullmatch(name) or len(name) > 255:
         raise Fault("may hold only letters, digits and . _ @ -")
-    check_text(name)
-    return name
+    return _yaml_text(name)
 
 
 def _directory(path: str) -> str:
     if not _DIRECTORY.fullmatch(path) or len(path) > 1000:
         raise Fault("must be a path of letters, digits and . _ - /, without a closing slash")
-    check_text(path)
-    return path
+    return _yaml_text(path)
+
+
+def _yaml_text(text: str) -> str:
+    """What the chart writes into YAML without quotes. Raises Fault."""
+    try:
+        check_text(text.replace("_", ""))  # 1_000 is a thousand to YAML
+        is_text = yaml.safe_load(text) == text
+    except (Fault, ValueError, yaml.YAMLError):
+        is_text = False
+    if not is_text:
+        raise Fault("is a number, a date or a switch to YAML, not text, and the chart writes no quotes")
+    return text
 
 
 def _url(url: str) -> str:
@@ -132,7 +149,13 @@ def _url(url: str) -> str:
         raise Fault("must be a URL") from None
     if parts.username is not None or parts.password is not None:
         raise Fault("must not hold a user or a password")
-    if parts.scheme not in ("http", "https") or not host or not _URL.fullmatch(url) or len(url) > 2000:
+    if (
+        parts.scheme not in ("http", "https")
+        or not host
+        or not _URL.fullmatch(url)
+        or len(url) > 2000
+        or url.endswith(":")
+    ):
         raise Fault("must begin with https:// or http:// and name a host, without spaces, quotes or a query")
     return url
 
@@ -167,6 +190,7 @@ Start = Annotated[int, Strict(), _between(300, 7200, " seconds")]
 Index = Annotated[int, Strict(), _between(1, 15)]
 ClusterClass = Annotated[str, Strict(), AfterValidator(_cluster_class)]
 Host = Annotated[str, Strict(), AfterValidator(_service)]
+RedisHost = Annotated[str, Strict(), AfterValidator(_redis_host)]
 Name = Annotated[str, Strict(), AfterValidator(_plain_name)]
 Directory = Annotated[str, Strict(), AfterValidator(_directory)]
 Url = Annotated[str, Strict(), AfterValidator(_url)]

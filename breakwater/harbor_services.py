@@ -65,10 +65,10 @@ class RedisDatabases:
 class Redis:
     """Redis. Without a host it is the chart's own, on a volume, and no other key may be set."""
 
-    host: harbor_limits.Host | None = Field(
+    host: harbor_limits.RedisHost | None = Field(
         default=None,
         description="Where your own Redis is.",
-        json_schema_extra=allowed("an address or a host's name", "none: the chart's own Redis"),
+        json_schema_extra=allowed("an IPv4 address or a host's name", "none: the chart's own Redis"),
     )
     port: harbor_limits.Port = Field(
         default=6379, description="Its port.", json_schema_extra=allowed("1 to 65535")

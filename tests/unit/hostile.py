@@ -8,7 +8,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from breakwater.addresses import canonical
-from breakwater.problems import keys_of, model_of
+from breakwater.harbor_services import Database, Redis, RedisDatabases
+from breakwater.image_storage import S3
+from breakwater.problems import keys_of, model_of, models_of
 from breakwater.settings import Settings
 
 # What is good, of every key that is text; of the other keys the type says it.
@@ -29,9 +31,44 @@ GOOD = {
     "state": [".breakwater", "/var/lib/`id`"],
     "namespace": ["nfs-provisioner", "n" * 63],
     "chart_version": ["4.0.18", "4.0.18-rc.1+x"],
+    "Harbor.chart_version": ["1.19.1", "1.19.10"],
     "repository": ["https://charts.example.org/", "oci://registry.example.org:5000/charts", "http://[fd00::1]/%7Ea"],
+    "domain": ["registry.example.org", "a.b", "xn--bcher-kva.example"],
+    "release": ["harbor", "h" * 36],
+    "size": ["1Mi", "200Gi", "1.5T"],
+    "cpu": ["500m", "0.5"],
+    "memory": ["512Mi", "524288Ki"],
+    "admin_password": ["file:~/büro; id", "env:HARBOR_ADMIN_PASSWORD"],
+    "host": ["db.example.org", "10.0.0.9"],
+    "user": ["harbor", "user@server", "_x"],
+    "password": ["env:PW", "file:a b"],
+    "name": ["registry"],
+    "region": ["eu-central-1", "us_1"],
+    "bucket": ["images", "my.images", "0xg"],
+    "endpoint": ["https://minio.example.org:9000", "http://[fd00::1]:9000/%7Ea"],
+    "access_key": ["env:A"],
+    "secret_key": ["file:/etc/$HOME"],
+    "directory": ["/harbor", "a/b.c/d"],
+    "account": ["images"],
+    "container": ["images"],
+    "account_key": ["env:KEY"],
+    "realm": ["core.windows.net"],
+    "key": ["file:key.json"],
+    "auth_url": ["https://id.example.org/v3"],
+    "tenant": ["harbor"],
+    "extra_values": [{}, {"core": {"gdpr": {"deleteUser": True}, "extraEnvVars": [{"name": "A"}]}}],
     "image": ["busybox:1.37", "registry.example.org:5000/a/b@sha256:" + "0" * 64],
 }  # fmt: skip
+# What is good, of every whole number that is not seconds to wait.
+NUMBERS = {
+    "http": (30000, 31000),
+    "https": (31001, 32767),
+    "port": (1, 65535),
+    **dict.fromkeys(("core", "portal", "nginx"), (1, 10)),
+    "timeout": (60, 300),
+    "failures": (1, 100),
+    "database_start": (300, 7200),
+}
 FRAGMENTS = [
     *("'", '"', "`id`", "$(id)", "${IFS}", "$HOME", ";", "&&", "|", ">", "\\", "!", "#", "*", "?", "~"),
     *("\n", "\r", "\t", " ", "\x00", "\x1b[31m", "\x85", "\u2028", "\u202e", "\ud800", "\u212a", "ä"),
@@ -70,23 +107,82 @@ def good(hint: Any, key: str) -> st.SearchStrategy[Any]:
     """Values of this type that are right for this key; a new key without any is a KeyError."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return good(arguments[0], key)
+        return st.one_of(
+            [good(each, key) for each in arguments if model_of(each)] or [good(arguments[0], key)]
+        )
     if origin is Literal:
         return st.sampled_from(arguments)
     if hint is bool:
         return st.booleans()
     if hint is int:
-        return st.integers(30, 3600)
+        return st.integers(*NUMBERS.get(key, (1, 1)))
     if model := model_of(hint):
-        hints = get_type_hints(model)
-        group: st.SearchStrategy[Any] = st.fixed_dictionaries(
-            {key: good(hints[key], key) for key in keys_of(model) if key in ("path", "exports")},
-            optional={key: good(hints[key], key) for key in keys_of(model) if key not in ("path", "exports")},
-        )
+        group = good_group(model)
         return st.lists(group, min_size=1, max_size=2).map(agreeing) if origin is tuple else group
     if origin is tuple:
         return st.lists(st.sampled_from(GOOD[key]), min_size=1, max_size=3, unique=True)
     return st.sampled_from(GOOD[key])
+
+
+def good_texts(model: type[Any], key: str) -> list[Any]:
+    """Values that are right for a key of this model."""
+    return GOOD.get(f"{model.__name__}.{key}", GOOD.get(key, []))
+
+
+def models_below(model: type[Any]) -> list[type[Any]]:
+    """The model and all inside it, each once."""
+    fields = model.__pydantic_fields__
+    inner = [each for key in keys_of(model) for each in models_of(fields[key].annotation)]
+    return list(dict.fromkeys([model, *(below for each in inner for below in models_below(each))]))
+
+
+def good_group(model: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Keys of a model with right values, those that are required and any of the others."""
+    hints, fields = get_type_hints(model), model.__pydantic_fields__
+    keys = {
+        key: st.sampled_from(good_texts(model, key))
+        if f"{model.__name__}.{key}" in GOOD
+        else good(hints[key], key)
+        for key in keys_of(model)
+    }
+    required = {key: value for key, value in keys.items() if fields[key].is_required()}
+    group = st.fixed_dictionaries(
+        required, optional={key: keys[key] for key in keys.keys() - required.keys()}
+    )
+    return group.map(AGREEING[model]) if model in AGREEING else group
+
+
+def with_host(service: dict[str, Any]) -> dict[str, Any]:
+    """A service of one's own is whole, or not at all."""
+    whole = {"user": "harbor", "password": "env:PW", **service}
+    return whole if "host" in service else {}
+
+
+def with_both_keys(store: dict[str, Any]) -> dict[str, Any]:
+    """A store with the two halves of its key, or without."""
+    halves = {"access_key", "secret_key"}
+    return store if halves <= set(store) else {key: store[key] for key in store if key not in halves}
+
+
+def with_numbers_of_its_own(databases: dict[str, Any]) -> dict[str, Any]:
+    """Each use of Redis has a database of its own."""
+    return {key: 6 + place for place, key in enumerate(databases)}
+
+
+def with_a_class(settings: dict[str, Any]) -> dict[str, Any]:
+    """A domain needs a class for Harbor's volumes."""
+    if not any("storage_class" in export for export in settings["exports"]):
+        settings["exports"][0]["storage_class"] = "nfs-client"
+    return settings
+
+
+AGREEING: dict[type[Any], Any] = {
+    S3: with_both_keys,
+    Database: with_host,
+    Redis: with_host,
+    RedisDatabases: with_numbers_of_its_own,
+    Settings: with_a_class,
+}
 
 
 def agreeing(exports: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """`python -m breakwater check`, as a person runs it: exit codes and exact words."""
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -53,6 +55,57 @@ def test_the_sample_is_good(project: Path) -> None:
         "inventory.py: no mistakes found; nothing was connected to.\n"
         "Next: pyinfra inventory.py deploy.py\n"
     )
+
+
+def with_harbor(project: Path, extra: str) -> None:
+    """The sample, with Harbor and values of its chart's."""
+    settings = project / "group_data" / "all.py"
+    edit(settings, '# domain = "', 'domain = "')
+    settings.write_text(settings.read_text() + f'harbor = {{"extra_values": {extra}}}\n')
+
+
+def with_bundle(project: Path, values: str) -> None:
+    """A bundle with a chart of Harbor's name."""
+    chart = project / "chart"
+    chart.mkdir()
+    (chart / "Chart.yaml").write_text("{apiVersion: v2, name: harbor, version: 1.19.1}")
+    (chart / "values.yaml").write_text(values)
+    helm = Path(sys.executable).with_name("helm")
+    subprocess.run([helm, "package", chart, "--destination", project], check=True, timeout=60)
+    digest = hashlib.sha256((project / "harbor-1.19.1.tgz").read_bytes()).hexdigest()
+    index = {"name": "harbor", "version": "1.19.1", "file": "harbor-1.19.1.tgz", "digest": f"sha256:{digest}"}
+    (project / "bundle.json").write_text(json.dumps({"charts": [index], "images": []}))
+    edit(project / "group_data" / "all.py", '# bundle = "/srv/bundle"', f'bundle = "{project}"')
+
+
+def test_what_harbor_will_be_is_said_and_what_nobody_could_look_at(project: Path) -> None:
+    with_harbor(project, '{"core": {"replica": 2}}')
+    done = breakwater("check", "inventory.py", cwd=project)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert (
+        "Harbor for https://registry.example.org, at the nodes' ports 30002 and 30003; volumes: registry"
+        " 200Gi of nfs-client, jobservice 5Gi of nfs-client, database 10Gi of nfs-client, redis 5Gi of"
+        " nfs-client, trivy 10Gi of nfs-client\n\nWhether the chart has the keys of harbor.extra_values, a"
+        " run says before it changes anything.\n"
+    ) in done.stdout
+
+
+def test_keys_that_the_bundles_chart_does_not_have_are_mistakes(project: Path) -> None:
+    with_harbor(project, '{"core": {"replica": 2, "podAnnotations": {"a": "b"}}}')
+    with_bundle(project, "{core: {replicas: 1, podAnnotations: {}}}")
+    done = breakwater("check", "inventory.py", cwd=project)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "harbor.extra_values.core.replica: the chart has no such key; did you mean 'replicas'?\n"
+    )
+
+
+def test_a_bundle_without_the_chart_is_a_mistake(project: Path) -> None:
+    with_harbor(project, '{"core": {"podAnnotations": {}}}')
+    (project / "bundle.json").write_text("{}")
+    edit(project / "group_data" / "all.py", '# bundle = "/srv/bundle"', f'bundle = "{project}"')
+    done = breakwater("check", "inventory.py", cwd=project)
+    assert (done.returncode, "has no chart harbor 1.19.1" in done.stderr) == (2, True)
 
 
 def test_every_mistake_is_said_and_the_exit_code_is_2(project: Path) -> None:

@@ -1,6 +1,7 @@
 """Every refusal is the good settings, one change, and the exact message; the rest is what load fills in."""
 
 import copy
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 import yaml
 
 from breakwater.problems import SettingsError
-from breakwater.settings import Export, Proof, Provisioner, Settings, load
+from breakwater.quantities import quantity
+from breakwater.settings import Export, Harbor, Proof, Provisioner, Settings, load
 
 CASES = sorted((Path(__file__).parent / "settings").glob("*.yaml"))
 
@@ -122,6 +124,8 @@ def test_defaults_are_filled_in() -> None:
             timeout=300,
         ),
         proof=Proof(image="docker.io/library/busybox:1.37", timeout=180),
+        domain=None,
+        harbor=Harbor(),
         state=".breakwater",
         hosts=HOSTS,
         addresses={"node1": ("10.0.0.21",), "node2": ("10.0.0.22", "fd00::22")},
@@ -131,6 +135,11 @@ def test_defaults_are_filled_in() -> None:
 def test_defaults_pass_their_own_limits() -> None:
     assert Provisioner(**vars(Provisioner())) == Provisioner()
     assert Proof(**vars(Proof())) == Proof()
+    assert Harbor(**vars(Harbor())) == Harbor()
+    for group in vars(Harbor()).values():
+        if dataclasses.is_dataclass(group):
+            # A storage class is filled in from the exports, so an empty one may not be written.
+            assert type(group)(**vars(group)) == group
     settings = load(GOOD, HOSTS, resolve)
     assert Settings(**vars(settings)) == settings
 
@@ -188,10 +197,143 @@ def test_a_password_in_an_address_is_not_printed() -> None:
         {"admin_password": secret},
         {"kubeconfig": {"token": secret}},
         {"exports.0.secret": secret},
+        {"domain": f"https://admin:{secret}@registry.example.org"},
+        {"harbor.admin_password": secret},
+        {"harbor.adminpassword": secret},
+        {"harbor.database": {"host": f"harbor:{secret}@db.example.org", "password": secret}},
+        {"harbor.redis": {"host": "redis.example.org", "password": f"file{secret}"}},
+        {"harbor.storage": {"type": "gcs", "bucket": "b", "key": secret}},
+        {"harbor.extra_values": {"trivy": {"gitHubToken": secret}, "core": {"secret": secret}}},
+        {"harbor.extra_values": {"database": {"external": {"password": secret}}}},
+        {"harbor.extra_values": {"proxy": {"httpProxy": f"http://{secret}@proxy:1"}}},
+        {"harbor.extra_values": {"core": {"extraEnvVars": [{"name": "X_PASSWORD", "value": secret}]}}},
     ):
         said = messages(changed(GOOD, changes, []))
         assert said
         assert secret not in "\n".join(said)
+
+
+DOMAIN = {"domain": "registry.example.org"}
+
+
+def classes(exports: list[dict[str, Any]], volumes: dict[str, Any]) -> list[str]:
+    """The storage class of each of Harbor's volumes."""
+    settings = load({**DOMAIN, "exports": exports, "harbor": {"volumes": volumes}}, HOSTS, resolve)
+    return [volume.storage_class for volume in vars(settings.harbor.volumes).values()]
+
+
+def test_a_volume_gets_the_class_that_is_meant() -> None:
+    fast, slow = ({"path": f"/srv/{name}", "storage_class": name} for name in ("fast", "slow"))
+    trivy = {"trivy": {"storage_class": "of.the.cluster"}}
+    assert classes([{"path": "/srv/plain"}, fast], {}) == ["fast"] * 5
+    assert classes([fast, {**slow, "default": True}], trivy) == [*["slow"] * 4, "of.the.cluster"]
+
+
+def test_a_volume_that_is_not_used_needs_no_class() -> None:
+    harbor: dict[str, Any] = {
+        "volumes": {"jobservice": {"storage_class": "one"}},
+        "storage": {"type": "s3", "region": "eu", "bucket": "b"},
+        "database": {"host": "db.example.org", "user": "harbor", "password": "env:PW"},
+        "redis": {"host": "redis.example.org"},
+        "trivy": {"enabled": False},
+    }
+    assert messages({**DOMAIN, "exports": [{"path": "/srv/nfs"}], "harbor": harbor}) == []
+
+
+def test_a_volume_keeps_its_own_defaults_beside_what_is_written() -> None:
+    settings = load({**GOOD, "harbor": {"volumes": {"registry": {"size": "5Gi"}}}}, HOSTS, resolve)
+    registry, database = settings.harbor.volumes.registry, settings.harbor.volumes.database
+    assert (registry.size, registry.access_mode) == ("5Gi", "ReadWriteMany")
+    assert (database.size, database.access_mode) == ("10Gi", "ReadWriteOnce")
+
+
+def test_the_domain_makes_the_url() -> None:
+    assert load(GOOD, HOSTS, resolve).external_url == ""
+    assert load({**GOOD, **DOMAIN}, HOSTS, resolve).external_url == "https://registry.example.org"
+
+
+def test_no_class_is_needed_without_a_domain() -> None:
+    assert messages({"exports": [{"path": "/srv/nfs"}], "harbor": {"metrics": True}}) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({**DOMAIN, "harbor": {"metrics": True}}, []),
+        ({"harbor": {"metrics": True}}, ["harbor: has no effect without a domain"]),
+        ({**DOMAIN, "harbor": {"volumes": {"database": {"access_mode": "ReadWriteMany"}}}},
+         ["harbor.volumes.database: ReadWriteMany lets two databases"]),
+        ({**DOMAIN, "harbor": {"redis": {"host": "a.example.org", "password": "env:PW"}}},
+         ["harbor.redis.tls: False: its password is readable"]),
+        ({**DOMAIN, "harbor": {"database": {"host": "a.b", "user": "u", "password": "env:P",
+                                            "tls": "disable"}}},
+         ["harbor.database.tls: disable: its password"]),
+        ({**DOMAIN, "harbor": {"storage": {"type": "s3", "region": "a", "bucket": "b", "skip_verify": True,
+                                           "endpoint": "http://minio.example.org"}}},
+         ["harbor.storage.skip_verify: ", "harbor.storage.endpoint: http"]),
+        ({**DOMAIN, "exports": [{"path": "/srv/a", "storage_class": "a", "archive_on_delete": False}],
+          "harbor": {"trivy": {"enabled": False}}},
+         ["harbor.volumes: who deletes a claim of registry, jobservice, database, redis deletes its files"]),
+    ],
+)  # fmt: skip
+def test_what_may_be_regretted_is_said(written: dict[str, Any], said: list[str]) -> None:
+    warnings = load({**GOOD, **written}, HOSTS, resolve).warnings
+    assert len(warnings) == len(said)
+    assert all(warning.startswith(begin) for warning, begin in zip(warnings, said, strict=True)), warnings
+
+
+def test_where_secrets_are_is_known_by_the_charts_names() -> None:
+    written = {
+        "database": {"host": "a.b", "user": "u", "password": "env:DB"},
+        "redis": {"host": "a.b", "user": "u", "password": "file:redis"},
+        "storage": {"type": "azure", "account": "a", "container": "c", "account_key": "env:KEY"},
+    }
+    harbor = load({**GOOD, "harbor": written}, HOSTS, resolve).harbor
+    assert harbor.sources == {
+        "harbor-external-database": {"password": "env:DB"},
+        "harbor-external-redis": {"REDIS_PASSWORD": "file:redis"},
+        "harbor-storage": {"AZURE_STORAGE_ACCESS_KEY": "env:KEY"},
+    }
+    assert harbor.plain == {"harbor-external-redis": {"REDIS_USERNAME": "u"}}
+    assert (Harbor().sources, Harbor().plain) == ({}, {})
+
+
+def test_extra_values_that_json_does_not_keep_are_refused() -> None:
+    extra = {"core": {"a": (1,), "b": float("nan"), "c": 2**60, 3: 4, "d": b"x"}}
+    assert messages({**GOOD, "harbor": {"extra_values": extra}}) == [
+        "harbor.extra_values.core.a: must be text, a number, True, False, None, [ ] or { }",
+        "harbor.extra_values.core.b: is no number that Helm keeps; write it as text, in quotes",
+        "harbor.extra_values.core.c: is no number that Helm keeps; write it as text, in quotes",
+        "harbor.extra_values.core: has a key that is no text; names of keys are text in quotes",
+        "harbor.extra_values.core.d: must be text, a number, True, False, None, [ ] or { }",
+    ]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"core": {"gdpr": {"deleteUser": True}, "podAnnotations": {"a.b/token": "x"}, "affinity": {}}},
+        {"nginx": {"extraEnvVars": [{"name": "A_TOKEN", "valueFrom": {"secretKeyRef": {"name": "a"}}}]}},
+        {"internalTLS": {"enabled": True, "certSource": "secret", "core": {"secretName": "core-tls"}}},
+        {"imagePullSecrets": [{"name": "mine"}], "caBundleSecretName": "mine", "nginx": {"replica": {}}},
+        {"persistence": {"persistentVolumeClaim": {"registry": {"existingClaim": "mine", "subPath": "a"}}}},
+        {
+            "redis": {"external": {"cacheLayerDatabaseIndex": "7"}},
+            "expose": {"nodePort": {"labels": {"a": "b"}}},
+        },
+        {"core": {"startupProbe": {"failureThreshold": 10}}, "cache": {"enabled": True, "expireHours": 1.5}},
+    ],
+)
+def test_other_values_are_the_users(extra: dict[str, Any]) -> None:
+    assert messages({**GOOD, "harbor": {"extra_values": extra}}) == []
+    assert load({**GOOD, "harbor": {"extra_values": extra}}, HOSTS, resolve).harbor.extra_values == extra
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"), [("10Gi", 10 * 2**30), ("10240Mi", 10 * 2**30), ("1.5G", 1_500_000_000), ("2k", 2000)]
+)
+def test_an_amount_is_compared_as_a_number(text: str, amount: int) -> None:
+    assert quantity(text) == amount
 
 
 def test_a_list_that_can_be_read_only_once_is_refused() -> None:
@@ -226,10 +368,25 @@ TEXT_KEYS = [
     ),
     *("storage_address", "kubeconfig", "kube_context", "bundle", "state", "provisioner.namespace"),
     *("provisioner.chart_version", "provisioner.repository", "proof.image"),
+    *("domain", "harbor.release", "harbor.namespace", "harbor.chart_version", "harbor.repository"),
+    *("harbor.volumes.registry.storage_class", "harbor.volumes.registry.size", "harbor.log_level"),
+    *("harbor.volumes.database.access_mode", "harbor.resources.core.limits.cpu", "harbor.backup"),
+    *("harbor.resources.core.requests.memory", "harbor.admin_password", "harbor.database.tls"),
 ]
-OTHER_KEYS = ["exports", "exports.0", "exports.0.clients", "provisioner", "proof", "proof.timeout"]
+OTHER_KEYS = [
+    *("exports", "exports.0", "exports.0.clients", "provisioner", "proof", "proof.timeout"),
+    *("harbor", "harbor.timeout", "harbor.node_ports", "harbor.node_ports.http", "harbor.volumes"),
+    *(
+        "harbor.volumes.redis",
+        "harbor.storage",
+        "harbor.resources.core",
+        "harbor.trivy",
+        "harbor.replicas.core",
+    ),
+    *("harbor.database", "harbor.redis", "harbor.metrics"),
+]
 # What a shell, an exports line or a YAML document could trip over; a path on this machine never meets them.
-OF_HOSTS = set(TEXT_KEYS) - {"kubeconfig", "bundle", "state", "kube_context"}
+OF_HOSTS = set(TEXT_KEYS) - {"kubeconfig", "bundle", "state", "kube_context", "harbor.admin_password"}
 
 
 @pytest.mark.parametrize("key", [*TEXT_KEYS, *OTHER_KEYS])

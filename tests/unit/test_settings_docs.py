@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import models_below
 
 from breakwater.image_storage import Azure, Gcs, Swift
-from breakwater.problems import keys_of, model_of, models_of
+from breakwater.problems import keys_of, model_of
 from breakwater.reference import settings_page
 from breakwater.settings import Settings, load
 
@@ -24,13 +25,6 @@ HOSTS = {
 KEY_LINE = re.compile(r'^[\s#]*(?:"(?P<quoted>[a-z_]+)":|(?P<bare>[a-z_]+) = )')
 # One kind of object store is enough for a sample; docs/settings.md has them all.
 ELSEWHERE = {Azure, Gcs, Swift}
-
-
-def models_below(model: type[Any]) -> list[type[Any]]:
-    """The model and all inside it, each once."""
-    inner = [each for key in keys_of(model) for each in models_of(annotation(model, key))]
-    found = [model, *(below for each in dict.fromkeys(inner) for below in models_below(each))]
-    return list(dict.fromkeys(found))
 
 
 def annotation(model: type[Any], key: str) -> Any:
