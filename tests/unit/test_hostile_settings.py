@@ -21,20 +21,20 @@ from typing import Any, get_type_hints
 import pytest
 import yaml
 from commands_of import serving, using
-from hostile import FRAGMENTS, GOOD, HOSTS, hostile, resolve, written
+from hostile import FRAGMENTS, HOSTS, good_texts, hostile, models_below, resolve, written
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as budget
 from pydantic import TypeAdapter, ValidationError
 from pyinfra.api import QuoteString, StringCommand
 
+from breakwater import harbor_values
 from breakwater.addresses import canonical
 from breakwater.commands import refuse
 from breakwater.exports_file import line_of, lines_of, text_of
 from breakwater.operations import proof as proofs
 from breakwater.problems import SettingsError, keys_of, path_of
 from breakwater.proof import Proof, _claim, _pod
-from breakwater.settings import Export, Provisioner, Settings, load
-from breakwater.settings import Proof as ProofSettings
+from breakwater.settings import Export, Settings, load
 from tasks.storage_class import _values
 
 # Every key that is a word of some command.
@@ -54,7 +54,17 @@ WORDS = {
     *("storage_class", "namespace", "chart_version", "repository"),
 }  # fmt: skip
 # Keys that hosts and documents never see, or only in quotes.
-OF_THIS_MACHINE = {"kubeconfig", "kube_context", "bundle", "state", "nodes_down"}
+OF_THIS_MACHINE = {
+    *("kubeconfig", "kube_context", "bundle", "state", "nodes_down"),
+    *("admin_password", "password", "access_key", "secret_key", "account_key", "key"),
+}
+# Every other key that is text, and its model.
+TEXTS = [
+    (model, key)
+    for model in models_below(Settings)
+    for key in keys_of(model)
+    if good_texts(model, key) and key not in {*OF_THIS_MACHINE, "extra_values"}
+]
 # What a shell, an exports line or YAML might take for more than itself.
 ACTIVE = set(" '\"`$;&|<>\\*?#(){}!")
 # What the kernel may be told of one client.
@@ -164,6 +174,11 @@ def assert_documents(settings: Settings) -> None:
             assert yaml.safe_load(json.dumps(document)) == document
         for text in texts(values):
             assert yaml.safe_load(f"name: {text}\nlist: [{text}]\n") == {"name": text, "list": [text]}
+    told = harbor_values.values(settings, harbor_values.Known("pw", "aa", "bb"))
+    assert yaml.safe_load(json.dumps(told)) == told
+    for text in texts(told):
+        # An amount is a number to YAML at worst, and Kubernetes takes both; ports and indexes are numbers.
+        assert text == "" or str(yaml.safe_load(f"name: {text}\n")["name"]) == text
 
 
 def assert_commands(settings: Settings) -> None:
@@ -209,11 +224,10 @@ def test_settings_are_refused_in_good_words_or_harm_nothing(data: dict[str, Any]
         assert_commands(settings)
 
 
-@pytest.mark.parametrize("key", sorted(set(GOOD) - OF_THIS_MACHINE))
-def test_what_a_limit_lets_through_needs_no_quotes_and_is_no_option(key: str) -> None:
-    model = next(model for model in (Settings, Export, Provisioner, ProofSettings) if key in keys_of(model))
+@pytest.mark.parametrize(("model", "key"), TEXTS, ids=lambda part: getattr(part, "__name__", part))
+def test_what_a_limit_lets_through_needs_no_quotes_and_is_no_option(model: type[Any], key: str) -> None:
     limit: TypeAdapter[Any] = TypeAdapter(get_type_hints(model, include_extras=True)[key])
-    for value, fragment, part in product(GOOD[key], FRAGMENTS, (0, 0.3, 0.6, 1)):
+    for value, fragment, part in product(good_texts(model, key), FRAGMENTS, (0, 0.3, 0.6, 1)):
         at = int(part * len(value))
         text = value[:at] + fragment + value[at:]
         for entry in (text, [text]):
