@@ -1,10 +1,11 @@
-"""A team's registry on its own machines: storage first, then the cluster's part, proven at the end."""
+"""A team's registry on its own machines: storage first, then the cluster's part, then Harbor; each proven."""
 
 from pyinfra import state
 
 from breakwater.run import this_run
 from tasks.bundle import images
 from tasks.firewall import let_nodes_in
+from tasks.harbor import harbor, prove_harbor
 from tasks.nfs import former_exports, nfs_client, nfs_server, prove_mounts
 from tasks.preflight import all_hosts_through, check_hosts, remember
 from tasks.storage_class import former_classes, prove_storage, storage_classes
@@ -26,5 +27,9 @@ all_hosts_through(run)
 prove_mounts(run)
 all_hosts_through(run)
 prove_storage(run)
+all_hosts_through(run)
+harbor(run)
+all_hosts_through(run)
+prove_harbor(run)
 all_hosts_through(run)
 remember(run)

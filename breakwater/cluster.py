@@ -187,8 +187,8 @@ def _last_words(core: client.CoreV1Api, namespace: str, pod: str, status: client
         log = core.read_namespaced_pod_log(
             pod, namespace, container=status.name, previous=True, tail_lines=1, _request_timeout=LIMIT
         )
-    except client.ApiException:
-        return ""  # it is gone already: the state says enough
+    except (client.ApiException, HTTPError):
+        return ""  # it is gone already, or its node is: the state says enough
     return _plain(log)
 
 

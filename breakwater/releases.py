@@ -62,3 +62,21 @@ def stored(access: ClusterAccess, namespace: str, release: str, revision: int) -
             f" ({type(error).__name__}); was it written by Helm 3? See `helm history {release}"
             f" --namespace {namespace}`"
         ) from None
+
+
+def newest(access: ClusterAccess, namespace: str) -> dict[str, int]:
+    """{release: its newest revision} of a namespace, uninstalled ones aside. Raises Refusal.
+
+    Helm's own marks: labels `owner`, `name`, `version` and `status` of its records.
+    """
+    with api(access) as opened:
+        records = client.CoreV1Api(opened).list_namespaced_secret(
+            namespace, label_selector="owner=helm", _request_timeout=LIMIT
+        )
+    found: dict[str, dict[str, str]] = {}
+    for labels in (item.metadata.labels for item in records.items):
+        if int(labels["version"]) > int(found.get(labels["name"], labels | {"version": "0"})["version"]):
+            found[labels["name"]] = labels
+    return {
+        name: int(labels["version"]) for name, labels in found.items() if labels["status"] != "uninstalled"
+    }

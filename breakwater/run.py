@@ -4,7 +4,7 @@ import atexit
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gevent import GreenletExit
@@ -15,6 +15,9 @@ from breakwater import bundle as bundles
 from breakwater import lease, lock
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
+from breakwater.harbor_run import Choices, HarborRun
+from breakwater.harbor_upgrade import CHART as HARBOR_CHART
+from breakwater.helm import chart
 from breakwater.inventory import settings_of
 from breakwater.leaving import Leaving
 from breakwater.mounts import MountProof
@@ -25,7 +28,14 @@ from breakwater.summary import Summary, excuse
 from breakwater.survey import Survey
 
 # What may be given with --data, beside pyinfra's own.
-_OPTIONS = {"report": "a file for the summary as JSON", "prove": "always", "force": "unexport"}
+_OPTIONS = {
+    "report": (),  # a file for the summary as JSON
+    "prove": ("always",),
+    "force": ("unexport",),
+    "adopt_secrets": ("cluster", "bastion"),
+    "new_ca": ("yes",),
+    "harbor_data": ("moved",),
+}
 # In the state folder: {node: the addresses from which it was seen to reach the storage host}.
 ADDRESSES = "addresses.json"
 # pyinfra's ways of running that would let one host run ahead of the others.
@@ -48,6 +58,7 @@ class Run:
         self.summary = Summary(state, self.survey)
         self.summary.warnings += settings.warnings
         self._excuse(state)
+        self.harbor = self._harbor(state.inventory.get_override_data())
         self._begun = False
         self.mount_proof = MountProof()
         self._proofs: dict[str, Proof] = {}
@@ -92,6 +103,25 @@ class Run:
         if self._mark() != self._fingerprint():
             self._moved.write_text(self._fingerprint())
         self._moved.rename(self._proved)
+
+    def _harbor(self, given: Mapping[str, object]) -> HarborRun | None:
+        """What this run knows of Harbor; none without a domain."""
+        settings = self.settings.harbor
+        if not self.settings.domain:
+            return None
+        return HarborRun(
+            self.settings,
+            self.access,
+            chart(HARBOR_CHART, settings.chart_version, settings.repository, self.bundle),
+            self._folder / "harbor",
+            self.survey,
+            self.summary.down,
+            Choices(
+                secrets=str(given.get("adopt_secrets", "")),
+                new_ca="new_ca" in given,
+                data_moved="harbor_data" in given,
+            ),
+        )
 
     def _excuse(self, state: State) -> None:
         """Nodes that may be missing: this run's failures are without them."""
@@ -181,9 +211,9 @@ def _begin(state: State) -> Run:
     for option in options:
         if option not in _OPTIONS and not option.startswith(("_", "ssh_")):
             raise Refusal(f"--data {option}: unknown; {did_you_mean(option, _OPTIONS)}")
-    for option in ("prove", "force"):
-        if options.get(option, _OPTIONS[option]) != _OPTIONS[option]:
-            raise Refusal(f"--data {option}: {options[option]!r} is not {_OPTIONS[option]!r}")
+    for option, known in _OPTIONS.items():
+        if known and option in options and options[option] not in known:
+            raise Refusal(f"--data {option}: {options[option]!r} is not {' or '.join(map(repr, known))}")
     asks = state.check_for_changes and not {"--dry", "--json"} & set(sys.argv)
     if asks and not sys.stdin.isatty():
         raise Refusal("no terminal to ask at: add -y to go on without a question, or --dry to only look")
@@ -192,6 +222,8 @@ def _begin(state: State) -> Run:
         run.summary.report = Path(options["report"])
     classes = " ".join(str(export.storage_class) for export in run.settings.classes)
     run.summary.next_step = f"kubectl get storageclass {classes}".strip() if classes else "pytest tests/hosts"
+    if run.harbor:
+        run.summary.next_step = run.harbor.next_step
     state.add_callback_handler(run.summary)
     atexit.register(run.summary.write)
     return run

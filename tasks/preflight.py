@@ -43,6 +43,7 @@ def check_hosts(run: Run) -> None:
             exports=list(settings.classes),
             namespace=settings.provisioner.namespace,
             server=settings.storage_address,
+            harbor=run.harbor.problems if run.harbor else None,
             _sudo=False,
         )
     preflight.barrier(name="All hosts ready", summary=run.summary)

@@ -27,7 +27,7 @@ def release(
     namespace: str,
     access: ClusterAccess,
     timeout: int = 300,
-    watch: Callable[[], list[str]] | None = None,
+    until_ready: Callable[[], None] | None = None,
 ) -> Commands:
     """A release of this chart with these values, deployed, ready and as it was made; else Helm is called.
 
@@ -36,7 +36,7 @@ def release(
     + namespace: made when missing
     + access: how the cluster is reached
     + timeout: seconds until the release's workloads must be ready
-    + watch: looks while some are not: adds to what is said of the wait, or raises Refusal to end it
+    + until_ready: waits for them in a better way, or raises Refusal
     """
     helm = helm_command(access)
     live = host.get_fact(HelmRelease, release=release, namespace=namespace, helm=helm)
@@ -67,7 +67,10 @@ def release(
     if not made or changed:
         yield _upgrade(helm, release, chart, wanted, namespace, timeout)
     if not made or changed or waiting:
-        yield from attempt(cluster.wait_for_release, access, namespace, release, timeout, watch)
+        if until_ready:
+            yield from attempt(until_ready)
+        else:
+            yield from attempt(cluster.wait_for_release, access, namespace, release, timeout)
     else:
         host.noop(f"{release}: revision {live.revision} as set")
 

@@ -67,8 +67,9 @@ def cluster_ready(
     exports: list[Export],
     namespace: str,
     server: str,
+    harbor: Callable[[], list[str]] | None = None,
 ) -> Commands:
-    """The bastion reaches the cluster, whose nodes are the inventory's and whose classes can become ours.
+    """The bastion reaches the cluster, whose nodes are the inventory's; classes and Harbor can become ours.
 
     Reads only, so it is no change.
 
@@ -78,6 +79,7 @@ def cluster_ready(
     + exports: those with a storage class
     + namespace: of their provisioners
     + server: the storage host's address, as they mount it
+    + harbor: looks for what keeps Harbor from becoming what the settings say, a line each
     """
     try:
         cluster.check(access)
@@ -85,6 +87,7 @@ def cluster_ready(
         for line in room.too_much(room.promised(access), exports, survey.room):
             survey.warn(line)
         found += [_said(line) for line in classes.class_problems(access, exports, namespace, server)]
+        found += [_said(line) for line in harbor()] if harbor else []
     except Refusal as refusal:
         found = [_said(str(refusal))]
     yield from _found(survey, "the cluster", found)

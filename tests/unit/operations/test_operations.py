@@ -2,7 +2,8 @@
 
 A case stands in a folder named MODULE.OPERATION and is named for the behaviour it shows:
 
-    args       the operation's arguments, as YAML; `due`: what the function of that name says
+    args       the operation's arguments, as YAML; of a function: what it says, or {refused: the reason}
+    plan       true where pyinfra only plans (optional)
     facts      the lines that each fact's command prints, null when it failed
     asked      arguments that a fact must have been asked with (optional)
     stored     Helm's record of a release, as the bastion finds it; a text: why it cannot (optional)
@@ -23,6 +24,7 @@ A case stands in a folder named MODULE.OPERATION and is named for the behaviour 
     warnings   for the end of the run, that the operation leaves in its survey (optional)
 """
 
+import functools
 import importlib
 import re
 import sys
@@ -46,6 +48,9 @@ from breakwater.operations.nfs import EXPORTS_FILE, _export
 from breakwater.operations.proof import _PROVE, _SEEN
 from breakwater.releases import Stored
 from breakwater.volumes import Volume
+
+# Arguments that are functions: those that look, and those that do.
+LOOKS, DOES = ("due", "missing", "directories"), ("write", "settle")
 
 CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
 REFUSAL = re.compile(r"printf '%s\\n' .* >&2; exit 1", re.DOTALL)
@@ -107,6 +112,17 @@ def wanted(case: dict[str, Any]) -> list[Any]:
     return [*commands, get_command_string(refuse(case["refusal"]))] if "refusal" in case else commands
 
 
+def looking(said: Any) -> Callable[[], Any]:
+    """A function that looks, and says this; or refuses."""
+
+    def look() -> Any:
+        if isinstance(said, dict):
+            raise Refusal(said["refused"])
+        return said
+
+    return look
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = yaml.safe_load(path.read_text())
@@ -159,11 +175,14 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nfs_operations, "wait", lambda what, left, timeout: left())
     state = FakeState()
     state.active_hosts = [CaseHost(state, facts, name) for name, facts in case.get("others", {}).items()]
-    state.is_executing = True
+    state.is_executing = not case.get("plan")
     host = CaseHost(state, case.get("facts", {}))
     _, kwargs = coerce_operation_arguments(operation, [], case.get("args", {}))
-    if "due" in kwargs:
-        kwargs["due"] = lambda due=kwargs["due"]: due
+    for name in {*LOOKS, *DOES} & kwargs.keys():
+        said = kwargs[name]
+        if isinstance(said, dict):
+            refused[name] = said["refused"]
+        kwargs[name] = functools.partial(recorder(name), None) if name in DOES else looking(said)
     with ctx_state.use(state), ctx_host.use(host):
         shown = played(operation._inner(**kwargs), calls)
 

@@ -12,7 +12,7 @@ from fake_cluster import FakeCluster, serving
 
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
-from breakwater.releases import Stored, stored
+from breakwater.releases import Stored, newest, stored
 
 RECORD = {
     "chart": {"metadata": {"name": "harbor", "version": "1.19.1", "appVersion": "2.15.1"}},
@@ -71,3 +71,21 @@ def test_a_record_of_another_kind_is_said_without_what_is_in_it(
         stored(access, "harbor", "h", 3)
     assert "s3cret" not in str(refusal.value)
     assert refusal.value.__cause__ is None
+
+
+def test_newest_of_each_release_without_those_that_are_history(
+    fake: FakeCluster, access: ClusterAccess
+) -> None:
+    rows = [
+        ("a", 9, "superseded"),
+        ("a", 10, "deployed"),
+        ("b", 1, "pending-install"),
+        ("c", 2, "uninstalled"),
+        ("c", 1, "superseded"),
+    ]
+    for name, version, status in rows:
+        labels = {"owner": "helm", "name": name, "version": str(version), "status": status}
+        metadata = {"name": f"sh.helm.release.v1.{name}.v{version}", "labels": labels}
+        fake.add("/api/v1/namespaces/harbor/secrets", {"metadata": metadata})
+    fake.add("/api/v1/namespaces/harbor/secrets", {"metadata": {"name": "another"}})
+    assert newest(access, "harbor") == {"a": 10, "b": 1}

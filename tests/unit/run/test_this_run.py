@@ -88,7 +88,11 @@ class TestRefusals:
         ("options", "said"),
         [
             ({"reprot": "x"}, "--data reprot: unknown; did you mean 'report'?"),
-            ({"zzz": "x"}, "--data zzz: unknown; known are force, prove, report"),
+            (
+                {"zzz": "x"},
+                "--data zzz: unknown; known are adopt_secrets, force, harbor_data, new_ca, prove, report",
+            ),
+            ({"adopt_secrets": "mine"}, "--data adopt_secrets: 'mine' is not 'cluster' or 'bastion'"),
             ({"prove": "yes"}, "--data prove: 'yes' is not 'always'"),
         ],
     )
@@ -110,6 +114,20 @@ class TestRefusals:
     def test_bundle_that_is_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         said = refused(state_with({**GOOD, "bundle": "nowhere"}), capsys)
         assert said == "bundle nowhere: bundle.json cannot be read: No such file or directory"
+
+    def test_bundle_without_harbor_when_there_is_a_domain(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("bundle").mkdir()
+        Path("bundle/bundle.json").write_text('{"format": 1, "charts": [], "images": [], "binaries": []}')
+        said = refused(state_with({**GOOD, "bundle": "bundle", "domain": "r.example.org"}), capsys)
+        assert "harbor 1.19.1" in said
+
+    def test_without_a_domain_there_is_no_harbor(self) -> None:
+        assert this_run(state_with()).harbor is None
+
+    def test_with_a_domain_a_person_is_told_where_it_is(self) -> None:
+        run = this_run(state_with({**GOOD, "domain": "r.example.org"}))
+        assert run.harbor
+        assert run.summary.next_step == run.harbor.next_step
 
     def test_state_folder_that_cannot_be_made(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("file").touch()
