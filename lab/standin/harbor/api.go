@@ -56,6 +56,23 @@ type request struct {
 // actions are what the table's calls do: the answer, an error that may be a fault, or neither.
 var actions map[string]func(*request) (any, error)
 
+// (in init: what answers a call needs the table, and the table is read against this)
+func init() {
+	actions = map[string]func(*request) (any, error){
+		"ping": ping, "health": health, "systeminfo": systemInfo, "internalconfig": internalConfig,
+		"list": listKind, "get": getOne, "create": createOne, "update": updateOne, "delete": deleteOne,
+		"currentUser": currentUser, "createUser": createUser, "changePassword": changePassword,
+		"projectExists": projectExists, "listProjects": listProjects, "createProject": createProject,
+		"getProject": getProject, "updateProject": updateProject, "deleteProject": deleteProject,
+		"createRobot": createRobot, "robotSecret": robotSecret, "updateRobot": updateRobot, "deleteRobot": deleteRobot,
+		"deleteMember": deleteMember, "getConfigurations": getConfigurations, "putConfigurations": putConfigurations,
+		"createRetention": createRetention, "updateRetention": updateRetention, "deleteRetention": deleteRetention,
+		"getSchedule": getSchedule, "putSchedule": putSchedule, "listArtifacts": listArtifacts,
+		"getArtifact": getArtifact, "deleteArtifact": deleteArtifact,
+		"getRepository": getRepository, "deleteRepository": deleteRepository,
+	}
+}
+
 // created and accepted are answers without a body, with their place where they have one.
 type created struct {
 	place string

@@ -14,7 +14,7 @@ import (
 )
 
 // As long as upstream's core waits for Redis, then for the database, before it ends and is started anew.
-const waits = 60 * time.Second
+var waits = 60 * time.Second
 
 // Upstream's version that this stands in for.
 const version = "v2.15.1-standin"
@@ -42,9 +42,6 @@ func runCore(ctx context.Context, p place) error {
 	}
 	if err := c.begin(); err != nil {
 		return fmt.Errorf("failed to initialize database: %w", err)
-	}
-	if p.env("METRIC_ENABLE", "") == "true" {
-		p.metrics(ctx, p.env("METRIC_PORT", "8001"), p.env("METRIC_PATH", "/metrics"))
 	}
 	doors := http.NewServeMux()
 	doors.HandleFunc(apiRoot+"/", c.api)

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/docker/distribution v2.8.3+incompatible
+	github.com/garyburd/redigo v0.0.0-20150301180006-535138d7bcd7
 	github.com/sirupsen/logrus v1.10.2
 	golang.org/x/crypto v0.58.0
 	gopkg.in/yaml.v2 v2.4.0
@@ -16,7 +17,6 @@ require (
 	github.com/docker/go-metrics v0.1.0 // indirect
 	github.com/docker/libtrust v0.0.0-20160708172513-aabc10ec26b7 // indirect
 	github.com/felixge/httpsnoop v1.0.3 // indirect
-	github.com/garyburd/redigo v0.0.0-20150301180006-535138d7bcd7 // indirect
 	github.com/gorilla/handlers v1.5.2 // indirect
 	github.com/gorilla/mux v1.8.1 // indirect
 	github.com/klauspost/compress v1.17.9 // indirect

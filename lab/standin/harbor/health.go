@@ -11,24 +11,7 @@ import (
 // What upstream gives a component's answer.
 const healthLimit = 5 * time.Second
 
-func init() {
-	actions = map[string]func(*request) (any, error){
-		"ping": func(*request) (any, error) { return "Pong", nil }, "health": health, "systeminfo": systemInfo,
-		"internalconfig": internalConfig, "statistics": statistics,
-		"list": listKind, "get": getOne, "create": createOne, "update": updateOne, "delete": deleteOne,
-		"currentUser": currentUser, "createUser": createUser, "changePassword": changePassword,
-		"projectExists": projectExists, "listProjects": listProjects, "createProject": createProject,
-		"getProject": getProject, "updateProject": updateProject, "deleteProject": deleteProject, "summary": summary,
-		"createRobot": createRobot, "robotSecret": robotSecret, "updateRobot": updateRobot,
-		"deleteRobot":       deleteRobot,
-		"deleteMember":      deleteMember,
-		"getConfigurations": getConfigurations, "putConfigurations": putConfigurations,
-		"createRetention": createRetention, "updateRetention": updateRetention, "deleteRetention": deleteRetention,
-		"getSchedule": getSchedule, "putSchedule": putSchedule,
-		"listArtifacts": listArtifacts, "getArtifact": getArtifact, "deleteArtifact": deleteArtifact,
-		"getRepository": getRepository, "deleteRepository": deleteRepository,
-	}
-}
+func ping(*request) (any, error) { return "Pong", nil }
 
 // health asks every component, and is always answered with 200.
 func health(rq *request) (any, error) {
@@ -102,19 +85,3 @@ func systemInfo(rq *request) (any, error) {
 
 // internalConfig is what jobservice reads when it starts, with the secret that both have.
 func internalConfig(rq *request) (any, error) { return configurations(rq), nil }
-
-func statistics(rq *request) (any, error) {
-	found := map[string]int64{"public_project_count": 0, "private_project_count": 0, "public_repo_count": 0,
-		"private_repo_count": 0, "total_storage_consumption": 0}
-	for _, project := range rq.store.all("projects") {
-		kind := "private"
-		if isPublic(project) {
-			kind = "public"
-		}
-		found[kind+"_project_count"]++
-		found[kind+"_repo_count"] += int64(len(rq.store.find("repositories", "project_id", project["project_id"])))
-	}
-	found["total_project_count"] = found["public_project_count"] + found["private_project_count"]
-	found["total_repo_count"] = found["public_repo_count"] + found["private_repo_count"]
-	return found, nil
-}

@@ -26,11 +26,6 @@ type jobConfig struct {
 			Folder string `yaml:"base_dir"`
 		} `yaml:"settings"`
 	} `yaml:"job_loggers"`
-	Metric struct {
-		Enabled bool   `yaml:"enabled"`
-		Path    string `yaml:"path"`
-		Port    string `yaml:"port"`
-	} `yaml:"metric"`
 }
 
 // jobservice takes jobs and writes their logs; it does none of them.
@@ -67,9 +62,6 @@ func runJobservice(ctx context.Context, p place) error {
 		if err := p.writable(j.folder); err != nil {
 			return err
 		}
-	}
-	if j.config.Metric.Enabled {
-		p.metrics(ctx, j.config.Metric.Port, j.config.Metric.Path)
 	}
 	doors := http.NewServeMux()
 	doors.HandleFunc("GET /api/v1/stats", func(w http.ResponseWriter, _ *http.Request) {

@@ -17,6 +17,7 @@ type entry struct {
 }
 
 // journal is a file of entries, a line for each time some were added: what was acknowledged is on the disk.
+// It only grows: a lab does not live that long.
 type journal struct {
 	file    *os.File
 	entries []entry
@@ -43,10 +44,7 @@ func openJournal(name string) (*journal, error) {
 		}
 		j.entries, j.seq, j.size = append(j.entries, read...), read[len(read)-1].Seq, j.size+int64(len(line))
 	}
-	if err := file.Truncate(j.size); err != nil {
-		return nil, err
-	}
-	return j, j.compact(name)
+	return j, file.Truncate(j.size)
 }
 
 // since are the entries after one, oldest first.
@@ -81,39 +79,6 @@ func (j *journal) add(added []entry) error {
 	}
 	j.entries, j.seq, j.size = append(j.entries, added...), j.seq+int64(len(added)), j.size+int64(len(line))
 	return nil
-}
-
-// compact writes the file anew when most of it was overtaken. What is gone stays as a number, so
-// that none is given twice.
-func (j *journal) compact(name string) error {
-	type whose struct {
-		kind string
-		id   int64
-	}
-	last := map[whose]int64{}
-	for _, found := range j.entries {
-		last[whose{found.Kind, found.ID}] = found.Seq
-	}
-	if len(j.entries) < 1000 || len(j.entries) < 2*len(last) {
-		return nil
-	}
-	var kept []entry
-	for _, found := range j.entries {
-		if last[whose{found.Kind, found.ID}] == found.Seq {
-			kept = append(kept, found)
-		}
-	}
-	line, err := json.Marshal(kept)
-	if err != nil {
-		return err
-	}
-	if err := writeSync(name, string(line)+"\n"); err != nil {
-		return err
-	}
-	j.file.Close()
-	j.entries, j.size = kept, int64(len(line)+1)
-	j.file, err = os.OpenFile(name, os.O_RDWR, 0o600)
-	return err
 }
 
 // writeSync puts a whole file in place of another, on the disk before it has the name.

@@ -106,21 +106,6 @@ func (p place) serve(ctx context.Context, address string, handler http.Handler, 
 	return server.Shutdown(grace)
 }
 
-// metrics answers what the chart's ServiceMonitor would scrape, when its values ask for it.
-func (p place) metrics(ctx context.Context, port, path string) { p.metricsAt(ctx, p.host(port), path) }
-
-func (p place) metricsAt(ctx context.Context, address, path string) {
-	handler := http.NewServeMux()
-	handler.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "# TYPE harbor_standin_up gauge\nharbor_standin_up{component=%q} 1\n", p.role)
-	})
-	go func() {
-		if err := p.serve(ctx, address, handler, nil); err != nil && ctx.Err() == nil {
-			p.say("ERROR", "metrics: %v", err)
-		}
-	}()
-}
-
 // within tries something again and again, and gives its last error when the time is over.
 func within(ctx context.Context, limit, pause time.Duration, try func() error) error {
 	deadline := time.Now().Add(limit)

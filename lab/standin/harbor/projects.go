@@ -172,14 +172,3 @@ func deleteProject(rq *request) (any, error) {
 		return nil
 	})
 }
-
-func summary(rq *request) (any, error) {
-	quota := rq.quota(rq.project)
-	counts := map[int64]int{}
-	for _, member := range rq.store.find("members", "project_id", rq.project["project_id"]) {
-		counts[number(member["role_id"])]++
-	}
-	return doc{"repo_count": rq.showProject(rq.project)["repo_count"], "project_admin_count": counts[1],
-		"developer_count": counts[2], "guest_count": counts[3], "maintainer_count": counts[4],
-		"limited_guest_count": counts[5], "quota": doc{"hard": quota["hard"], "used": quota["used"]}}, nil
-}

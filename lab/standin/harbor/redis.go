@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// redis is the few commands that core and the registry send, kept in a file on its claim.
-type redis struct {
+// redisServer is the few commands that core and the registry send, kept in a file on its claim.
+type redisServer struct {
 	place
 	mu   sync.Mutex
 	keys map[string]*value
@@ -36,7 +36,7 @@ func runRedis(ctx context.Context, p place) error {
 	if err := p.writable(filepath.Dir(dumpFile)); err != nil {
 		return err
 	}
-	r := &redis{place: p, keys: map[string]*value{}}
+	r := &redisServer{place: p, keys: map[string]*value{}}
 	if text, err := os.ReadFile(p.file(dumpFile)); err == nil {
 		if err := json.Unmarshal(text, &r.keys); err != nil {
 			p.say("WARNING", "%s: begun anew: %v", dumpFile, err)
@@ -64,7 +64,7 @@ func runRedis(ctx context.Context, p place) error {
 }
 
 // keep writes the file when something changed, without what is over.
-func (r *redis) keep() error {
+func (r *redisServer) keep() error {
 	r.mu.Lock()
 	if !r.new {
 		r.mu.Unlock()
@@ -87,7 +87,7 @@ func (r *redis) keep() error {
 	return err
 }
 
-func (r *redis) serve(connection net.Conn) {
+func (r *redisServer) serve(connection net.Conn) {
 	defer connection.Close()
 	in, database, password := bufio.NewReader(connection), "0", r.get("REDIS_PASSWORD")
 	known := password == ""
@@ -117,7 +117,7 @@ func (r *redis) serve(connection net.Conn) {
 }
 
 // do is one command; arguments that are missing are an error, as with the real one.
-func (r *redis) do(name, database string, words []string) string {
+func (r *redisServer) do(name, database string, words []string) string {
 	least := map[string]int{"PING": 0, "SET": 2, "GET": 1, "DEL": 1, "EXPIRE": 2, "EXISTS": 1, "HSET": 3, "HMSET": 3, "HSETNX": 3,
 		"HGET": 2, "HMGET": 2, "HDEL": 2, "SADD": 2, "SREM": 2, "SISMEMBER": 2}
 	if need, known := least[name]; !known || len(words) < need {

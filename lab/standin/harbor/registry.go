@@ -18,7 +18,7 @@ const registryConfig = "/etc/registry/config.yml"
 
 // runRegistry is the real distribution registry, on file systems only, with the chart's own configuration.
 func runRegistry(ctx context.Context, p place) error {
-	file, err := os.Open(p.file(p.env("STANDIN_REGISTRY_CONFIG", registryConfig)))
+	file, err := os.Open(p.file(registryConfig))
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,6 @@ func runRegistry(ctx context.Context, p place) error {
 		logrus.SetLevel(level)
 	}
 	logrus.SetOutput(p.out)
-	if config.HTTP.Debug.Prometheus.Enabled {
-		p.metricsAt(ctx, config.HTTP.Debug.Addr, config.HTTP.Debug.Prometheus.Path)
-	}
 	app := handlers.NewApp(ctx, config)
 	return p.serve(ctx, config.HTTP.Addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// the kubelet's probes
