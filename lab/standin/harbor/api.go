@@ -108,15 +108,17 @@ func (c *core) act(w http.ResponseWriter, r *http.Request) (any, int, error) {
 			fmt.Sprintf("%s %s: the lab's stand-in has no such call", r.Method, path)}
 	}
 	rq := &request{core: c, http: r, out: w, call: call, path: values}
-	// health and ping are answered whatever the database does
-	if call.Who != "anyone" || call.Kind != "" {
-		if err := c.store.sync(); err != nil {
-			return nil, 0, err
-		}
-	}
 	var err error
 	if rq.who, err = c.identify(w, r); err != nil {
 		return nil, 0, err
+	}
+	// health and ping are answered whatever the database does
+	if call.Who != "anyone" || call.Kind != "" {
+		if err := c.store.sync(); err != nil && rq.who.kind == "" {
+			return nil, 0, unauthorized
+		} else if err != nil {
+			return nil, 0, err
+		}
 	}
 	if err := rq.read(); err != nil {
 		return nil, 0, err

@@ -22,13 +22,18 @@ func (c *core) blobsOf(project doc) map[string]int64 {
 
 // newIn is how much a manifest adds to a project.
 func (c *core) newIn(project doc, body []byte) int64 {
-	known, added := c.blobsOf(project), int64(len(body))
-	for _, part := range readManifest(body).parts() {
+	known, added := c.blobsOf(project), int64(0)
+	for _, part := range append(readManifest(body).parts(), described{Digest: digestOf(body), Size: int64(len(body))}) {
 		if _, has := known[part.Digest]; !has {
 			added += part.Size
 		}
 	}
 	return added
+}
+
+func digestOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // room refuses what a project's quota has no room for, in Harbor's words.
@@ -57,8 +62,7 @@ func size(bytes int64) string {
 
 // pushed stores what the registry took: the artifact, its tag, and how full the project is now.
 func (c *core) pushed(project doc, repository, reference string, body []byte) error {
-	sum := sha256.Sum256(body)
-	digest, read := "sha256:"+hex.EncodeToString(sum[:]), readManifest(body)
+	digest, read := digestOf(body), readManifest(body)
 	return c.store.change(func(w *change) error {
 		c.repositoryOf(w, project, repository)
 		var artifact doc

@@ -76,7 +76,10 @@ func runDatabase(ctx context.Context, p place) error {
 		if err != nil {
 			return ctx.Err()
 		}
-		go d.serve(connection)
+		go func() {
+			defer context.AfterFunc(ctx, func() { connection.Close() })()
+			d.serve(connection)
+		}()
 	}
 }
 

@@ -59,7 +59,10 @@ func runRedis(ctx context.Context, p place) error {
 		if err != nil {
 			return errors.Join(ctx.Err(), r.keep())
 		}
-		go r.serve(connection)
+		go func() {
+			defer context.AfterFunc(ctx, func() { connection.Close() })()
+			r.serve(connection)
+		}()
 	}
 }
 
