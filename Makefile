@@ -17,6 +17,7 @@ demo: .venv/ready ## a lab of real hosts on this machine, and the whole deploy o
 	python -m lab up
 	python -m lab exec -- pyinfra -y lab/inventory.py deploy.py
 	python -m lab exec -- kubectl get storageclass,nodes
+	python -m lab exec -- kubectl --namespace harbor get pods,pvc
 	@$(call section,What is real)
 
 test: lint unit lab-test ## everything: lint, types, unit tests, and the tests on the lab
