@@ -74,9 +74,11 @@ def _choose_ca(
     new_ca: bool,
     now: datetime,
 ) -> None:
-    bundle, here = held.get("ca.key", ""), _first(held.get("ca.key", ""), held.get("ca.crt", ""))
-    there = _first(cluster.at(Place(CA, "ca.crt")), *tls.chain(cluster.at(Place(TLS, "tls.crt")))[1:])
-    here = here or _first(*tls.chain(held.get("tls.crt", ""))[1:])
+    bundle, served = held.get("ca.key", ""), cluster.at(Place(TLS, "tls.crt"))
+    there = _first(cluster.at(Place(CA, "ca.crt")), *_rest(served))
+    here = _first(bundle, held.get("ca.crt", ""), *_rest(held.get("tls.crt", "")))
+    if there and _first(held.get("ca.crt", "")) == there:
+        here = there  # a ca.key of another CA does not change whom the clients trust
     certificate = there if adopt == "cluster" and there else here or there
     if new_ca or not certificate:
         if not new_ca and _serves_ours(cluster):
@@ -104,8 +106,8 @@ def _choose_ca(
         found.lines.append(f"ca.crt: {TO_CLUSTER}")
     if not found.ca.key:
         found.warnings.append(
-            f"CA: {tls.ca_fault(Pair(certificate, key), now)}; without it the certificate of the node ports"
-            f" cannot be renewed: put ca.key back into {wanted.folder} from a backup"
+            f"CA: {tls.ca_fault(Pair(certificate, key), now)}, so that the certificate of the node ports"
+            f" cannot be renewed; put ca.key back into {wanted.folder} from a backup"
         )
 
 
@@ -120,6 +122,9 @@ def _choose_server(
     good = [pair for pair, reason in reasons if not reason]
     if good:
         found.server = max(good, key=lambda pair: tls.end(pair.certificate) or now)
+        if not here.certificate or not there.certificate:
+            how = TO_CLUSTER if here.certificate else TO_BASTION
+            found.lines.append(f"certificate of the node ports: {how}")
         return
     pair, reason = next(((p, r) for p, r in reasons if p.certificate), reasons[0])
     if fault := tls.ca_fault(found.ca, now):
@@ -142,6 +147,11 @@ def _serves_ours(cluster: Cluster) -> bool:
     for key in ("expose", "tls", "secret", "secretName"):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value == TLS
+
+
+def _rest(text: str) -> list[str]:
+    """The certificates after the first one."""
+    return tls.chain(text)[1:]
 
 
 def _first(*texts: str) -> str:

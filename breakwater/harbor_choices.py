@@ -90,10 +90,12 @@ def choose(item: Item, bastion: str, cluster: str, database: str, adopt: str) ->
     """
     bound = item.bound and bool(database)
     bastion, cluster = item.tidy(bastion), item.tidy(cluster)
-    for side, value in (("on this machine", bastion), ("in the cluster", cluster)):
+    here, there = f"the file {item.name} on this machine", f"Secret {item.place.secret}"
+    for at, other, value in ((here, "the cluster's", bastion), (there, "this machine's", cluster)):
         fault = item.fault(value) if value else ""
         if fault and bound:
-            return Choice(problem=f"{item.place.key} {side}: {fault}")
+            fix = f"put the right one there, or remove it to take {other}"
+            return Choice(problem=f"{item.place.key} in {at} {fault}; {fix}")
     bastion, cluster = _usable(item, bastion), _usable(item, cluster)
     if not bastion and not cluster:
         return Choice(problem=LOST) if bound else Choice(item.make(), MADE)

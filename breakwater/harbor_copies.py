@@ -42,6 +42,11 @@ class Wanted:
     external: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plain: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
+    @property
+    def outside(self) -> frozenset[str]:
+        """The Secrets that hold what others' services want, and nothing else."""
+        return frozenset([*self.external, *self.plain])
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -78,7 +83,7 @@ def look(access: ClusterAccess, wanted: Wanted, live: Values | None) -> Cluster:
     """
     full = wanted.full if live is None else adoption.fullname(wanted.release, live)
     reads = {} if live is None else adoption.places(full, live)
-    names = {SECRETS, TOKEN, TLS, CA, *wanted.external, *wanted.plain}
+    names = {SECRETS, TOKEN, TLS, CA, *wanted.outside}
     names |= {place.secret for place in (*reads.values(), *adoption.database_places(full))}
     claim = adoption.database_claim(full)
     with api(access) as opened:

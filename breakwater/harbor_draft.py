@@ -141,7 +141,7 @@ def _note(draft: Draft, item: Item, choice: Choice, ours: bool, cluster: Cluster
         draft.said[choice.how].append(key)
     if choice.value and choice.value == adoption.DEFAULTS.get(key):
         draft.warnings.append(
-            f"{key}: kept, and it is the chart's own, which everybody knows; see docs/secrets.md on changing it"
+            f"{key}: kept, and it is the chart's own, which everybody knows; see docs/secrets.md"
         )
 
 
@@ -159,8 +159,8 @@ def _lost(item: Item, wanted: Wanted, database: str) -> str:
     return (
         f"{item.place.key}: LOST: neither {wanted.folder} nor the cluster has it, and a database is there"
         f" ({database}): {hangs}, so that nothing was changed; write it into {path} (mode 600) from a backup"
-        " of that folder, of etcd, or of the namespace's Secrets (velero); a Harbor installed by hand with the"
-        f" chart's defaults had {adoption.DEFAULTS[item.place.key]}"
+        " of that folder, of etcd, or of the namespace's Secrets (velero); a Harbor installed by hand with"
+        f" the chart's defaults had {adoption.DEFAULTS[item.place.key]}"
         f"{given_up if claim.startswith('database-data-') else ''}"
     )
 

@@ -95,7 +95,8 @@ def write(plan: Plan, access: ClusterAccess) -> None:
         core = client.CoreV1Api(opened)
         _make_namespace(core, plan.wanted.namespace)
         for name, keys in plan.secrets.items():
-            _write_secret(core, plan.wanted.namespace, name, keys, plan.seen.get(name))
+            whole = name in plan.wanted.outside
+            _write_secret(core, plan.wanted.namespace, name, keys, plan.seen.get(name), whole)
 
 
 def _finished(
@@ -115,12 +116,16 @@ def _finished(
         for name, text in {**signed.files(), **draft.files}.items()
         if held.get(name) != text.rstrip("\r\n")
     }
-    secrets = {name: keys for name, keys in everything.items() if _differs(cluster.secrets.get(name), keys)}
+    secrets = {
+        name: keys
+        for name, keys in everything.items()
+        if _differs(cluster.secrets.get(name), keys, whole=name in wanted.outside)
+    }
     if not draft.problems and adopt != "bastion":
         draft.problems += [p for name in secrets for p in _foreign(name, secrets[name], wanted, cluster)]
     if draft.problems:
         raise Refusal("\n".join(draft.problems))
-    for name in sorted(set(secrets) & {*wanted.external, *wanted.plain}):
+    for name in sorted(set(secrets) & wanted.outside):
         draft.lines.append(f"Secret {name}: as the settings' sources say")
     if (files or secrets) and not draft.lines:
         draft.lines.append(f"secrets: {', '.join([*files, *secrets])} put right")
@@ -138,9 +143,15 @@ def _finished(
     )
 
 
-def _differs(live: client.V1Secret | None, keys: Mapping[str, str]) -> bool:
+def _differs(live: client.V1Secret | None, keys: Mapping[str, str], whole: bool) -> bool:
+    """Whether a Secret has to be written.
+
+    + whole: keys that the settings no longer have go, since the chart reads them when they are there
+    """
     there = texts(live)
-    return live is None or not is_ours(live) or any(there.get(key) != value for key, value in keys.items())
+    if live is None or not is_ours(live) or (whole and there.keys() != keys.keys()):
+        return True
+    return any(there.get(key) != value for key, value in keys.items())
 
 
 def _foreign(name: str, keys: Mapping[str, str], wanted: Wanted, cluster: Cluster) -> list[str]:
@@ -175,7 +186,12 @@ def _make_namespace(core: client.CoreV1Api, name: str) -> None:
 
 
 def _write_secret(
-    core: client.CoreV1Api, namespace: str, name: str, keys: Mapping[str, str], live: client.V1Secret | None
+    core: client.CoreV1Api,
+    namespace: str,
+    name: str,
+    keys: Mapping[str, str],
+    live: client.V1Secret | None,
+    whole: bool,
 ) -> None:
     """Make a Secret, or change these keys of the one that was seen. Raises Refusal when that is another."""
     data = {key: base64.b64encode(value.encode()).decode() for key, value in keys.items()}
@@ -186,7 +202,7 @@ def _write_secret(
             )
             core.create_namespaced_secret(namespace, made, _request_timeout=LIMIT)
         else:
-            live.data = {**(live.data or {}), **data}
+            live.data = data if whole else {**(live.data or {}), **data}
             live.metadata.labels = {**(live.metadata.labels or {}), **OUR_LABEL}
             # With the version that was seen: the API refuses when it is not the newest.
             core.replace_namespaced_secret(name, namespace, live, _request_timeout=LIMIT)

@@ -120,9 +120,7 @@ def why_due(pair: Pair, ca: str, names: Sequence[str], now: datetime) -> str:
         return f"it is not for {', '.join(missing)}"
     if certificate.not_valid_after_utc - now < RENEW_AHEAD:
         return f"it ends on {_day(certificate)}"
-    if certificate.not_valid_before_utc > now:
-        return f"it begins only at {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC: is the clock right?"
-    return ""
+    return _not_begun(certificate, now)
 
 
 def ca_fault(ca: Pair, now: datetime) -> str:
@@ -134,7 +132,8 @@ def ca_fault(ca: Pair, now: datetime) -> str:
         return "the key on this machine is another CA's"
     if certificate.not_valid_after_utc - now < RENEW_AHEAD:
         return f"it ends on {_day(certificate)}"
-    return ""
+    # Signed by a clock that is wrong, a certificate would have ended, or not begun, for everybody else.
+    return _not_begun(certificate, now)
 
 
 def end(certificate: str) -> datetime | None:
@@ -244,6 +243,11 @@ def _stands_for(certificate: x509.Certificate) -> set[str]:
         return set()
     addresses = {str(address) for address in names.get_values_for_type(x509.IPAddress)}
     return addresses | set(names.get_values_for_type(x509.DNSName))
+
+
+def _not_begun(certificate: x509.Certificate, now: datetime) -> str:
+    begins = certificate.not_valid_before_utc
+    return f"it begins on {begins:%Y-%m-%d %H:%M} UTC only (is the clock right?)" if begins > now else ""
 
 
 def _day(certificate: x509.Certificate) -> str:
