@@ -55,7 +55,8 @@ class Store:
         Raises Refusal when it cannot be written.
         """
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.parent.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=_FOLDER, exist_ok=True)
             _check(self.folder, _FOLDER)
             ignore = self.folder / ".gitignore"
             if not ignore.exists():
