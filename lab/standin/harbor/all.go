@@ -26,6 +26,40 @@ type whole struct {
 	trivy          bool
 }
 
+// The chart's files, as far as the roles look at them.
+const (
+	registryFile = `version: 0.1
+log: {level: warn}
+storage:
+  filesystem: {rootdirectory: /storage}
+  cache: {layerinfo: redis}
+  delete: {enabled: true}
+redis: {addr: "127.0.0.1:$redis", db: 2}
+http: {addr: "127.0.0.1:$registry"}
+auth: {htpasswd: {realm: harbor-registry-basic-realm, path: "$folder/registry/etc/registry/passwd"}}
+validation: {disabled: true}
+`
+	registryctlFile = `port: $registryctl
+registry_config: /etc/registry/config.yml
+`
+	jobserviceFile = `port: $jobservice
+worker_pool: {workers: 10, redis_pool: {redis_url: "redis://127.0.0.1:$redis/1"}}
+job_loggers: [{name: FILE, settings: {base_dir: /var/log/jobs}}]
+`
+	nginxFile = `http {
+  upstream core {
+    server "127.0.0.1:$core";
+  }
+  upstream portal {
+    server "127.0.0.1:$portal";
+  }
+  server {
+    listen 8443 ssl;
+  }
+}
+`
+)
+
 func runAll(ctx context.Context, p place) error {
 	flags := flag.NewFlagSet("all", flag.ContinueOnError)
 	folder := flags.String("dir", "", "folder of the data, made when it is missing")
@@ -84,7 +118,8 @@ func newWhole(folder, listen, password string) (*whole, error) {
 		return nil, err
 	}
 	w.values["htpasswd"] = "harbor_registry_user:" + string(hash)
-	for _, role := range []string{"database", "redis", "core", "jobservice", "registry", "registryctl", "portal", "trivy", "plain"} {
+	for _, role := range []string{"database", "redis", "core", "jobservice", "registry", "registryctl", "portal",
+		"trivy", "plain"} {
 		if w.values[role], err = freePort(); err != nil {
 			return nil, err
 		}
@@ -164,19 +199,14 @@ func (w *whole) write() error {
 		return err
 	}
 	files := map[string]string{
-		"core/etc/core/key":             v["secretKey"],
-		"core/etc/core/private_key.pem": token,
-		"registry/etc/registry/passwd":  v["htpasswd"] + "\n",
-		"registry/etc/registry/config.yml": fmt.Sprintf("version: 0.1\nlog: {level: warn}\nstorage:\n  filesystem: {rootdirectory: /storage}\n"+
-			"  cache: {layerinfo: redis}\n  delete: {enabled: true}\nredis: {addr: '127.0.0.1:%s', db: 2}\nhttp: {addr: '127.0.0.1:%s'}\n"+
-			"auth: {htpasswd: {realm: harbor-registry-basic-realm, path: %q}}\nvalidation: {disabled: true}\n",
-			v["redis"], v["registry"], filepath.Join(w.folder, "registry/etc/registry/passwd")),
+		"core/etc/core/key":                      v["secretKey"],
+		"core/etc/core/private_key.pem":          token,
+		"registry/etc/registry/passwd":           v["htpasswd"] + "\n",
+		"registry/etc/registry/config.yml":       w.fill(registryFile),
 		"registryctl/etc/registry/config.yml":    "version: 0.1\n",
-		"registryctl/etc/registryctl/config.yml": fmt.Sprintf("port: %s\nregistry_config: /etc/registry/config.yml\n", v["registryctl"]),
-		"jobservice/etc/jobservice/config.yml": fmt.Sprintf("port: %s\nworker_pool: {workers: 10, redis_pool: {redis_url: 'redis://127.0.0.1:%s/1'}}\n"+
-			"job_loggers: [{name: FILE, settings: {base_dir: /var/log/jobs}}]\n", v["jobservice"], v["redis"]),
-		"nginx/etc/nginx/nginx.conf": fmt.Sprintf("upstream core {\n  server \"127.0.0.1:%s\";\n}\nupstream portal {\n  server \"127.0.0.1:%s\";\n}\n"+
-			"listen 8443 ssl;\n", v["core"], v["portal"]),
+		"registryctl/etc/registryctl/config.yml": w.fill(registryctlFile),
+		"jobservice/etc/jobservice/config.yml":   w.fill(jobserviceFile),
+		"nginx/etc/nginx/nginx.conf":             w.fill(nginxFile),
 	}
 	for name, text := range files {
 		if err := w.put(name, text); err != nil {
@@ -184,6 +214,16 @@ func (w *whole) write() error {
 		}
 	}
 	return nil
+}
+
+// fill writes values where a file names them.
+func (w *whole) fill(file string) string {
+	return os.Expand(file, func(name string) string {
+		if name == "folder" {
+			return w.folder
+		}
+		return w.values[name]
+	})
 }
 
 func (w *whole) put(name, text string) error {
@@ -197,7 +237,8 @@ func (w *whole) put(name, text string) error {
 // run starts every role, and anew each that ends: as the kubelet would, without its patience.
 func (w *whole) run(ctx context.Context, p place) {
 	var all sync.WaitGroup
-	for _, name := range []string{"database", "redis", "registry", "registryctl", "portal", "core", "jobservice", "nginx", "trivy"} {
+	for _, name := range []string{"database", "redis", "registry", "registryctl", "portal", "core", "jobservice",
+		"nginx", "trivy"} {
 		if name == "trivy" && !w.trivy {
 			continue
 		}

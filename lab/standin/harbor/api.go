@@ -73,7 +73,7 @@ func init() {
 	}
 }
 
-// created and accepted are answers without a body, with their place where they have one.
+// created is an answer that says where something new is, with a body or without one.
 type created struct {
 	place string
 	body  any
@@ -202,8 +202,8 @@ func (c *core) refuse(w http.ResponseWriter, err error) {
 	json.NewEncoder(w).Encode(doc{"errors": []doc{{"code": known.code, "message": known.words}}})
 }
 
-// place is where something new is: below the call's own path.
-func (rq *request) place(id any) created {
+// madeAt says where something new is: below the call's own path.
+func (rq *request) madeAt(id any) created {
 	return created{place: strings.TrimSuffix(rq.http.URL.Path, "/") + "/" + text(id)}
 }
 

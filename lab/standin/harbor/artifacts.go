@@ -81,8 +81,8 @@ func (c *core) pushed(project doc, repository, reference string, body []byte) er
 		if !strings.Contains(reference, ":") && !hasTag(artifact, reference) {
 			tags = append(tags, doc{"name": reference, "push_time": now(), "immutable": false})
 		}
-		stored := doc{"digest": digest, "repository_name": repository, "project_id": project["project_id"], "type": "IMAGE",
-			"manifest_media_type": read.MediaType, "media_type": mediaType(read), "size": total, "push_time": now(),
+		stored := doc{"digest": digest, "repository_name": repository, "project_id": project["project_id"],
+			"type": "IMAGE", "manifest_media_type": read.MediaType, "media_type": mediaType(read), "size": total, "push_time": now(),
 			"tags": tags, "_blobs": blobs}
 		if artifact != nil {
 			w.set("artifacts", number(artifact["id"]), with(artifact, stored))
@@ -108,7 +108,8 @@ func hasTag(artifact doc, name string) bool {
 // untag takes a tag from an artifact that another one has now.
 func (c *core) untag(w *change, artifact doc, name string) {
 	if hasTag(artifact, name) {
-		left := slices.DeleteFunc(slices.Clone(list(artifact["tags"])), func(tag any) bool { return fields(tag)["name"] == name })
+		is := func(tag any) bool { return fields(tag)["name"] == name }
+		left := slices.DeleteFunc(slices.Clone(list(artifact["tags"])), is)
 		w.set("artifacts", number(artifact["id"]), with(artifact, doc{"tags": left}))
 	}
 }
@@ -166,7 +167,8 @@ func init() {
 }
 
 func showRepository(rq *request, repository doc) doc {
-	return with(shown(repository), doc{"artifact_count": len(rq.store.find("artifacts", "repository_name", repository["name"]))})
+	artifacts := rq.store.find("artifacts", "repository_name", repository["name"])
+	return with(shown(repository), doc{"artifact_count": len(artifacts)})
 }
 
 func getRepository(rq *request) (any, error) {

@@ -73,7 +73,7 @@ func createOne(rq *request) (any, error) {
 		id = w.add(rq.call.Kind, value)
 		return nil
 	})
-	return rq.place(id), err
+	return rq.madeAt(id), err
 }
 
 func updateOne(rq *request) (any, error) {

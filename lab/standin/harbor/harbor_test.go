@@ -287,6 +287,12 @@ func TestTheDoor(t *testing.T) {
 	}
 }
 
+// containerd asks by POST first, and by GET when that is 405.
+func TestTokensAreNotPosted(t *testing.T) {
+	l := startedLab(t)
+	l.must(405, admin, "POST", "/service/token", nil)
+}
+
 func TestWhatTheTableHasNotIsNotThere(t *testing.T) {
 	l := startedLab(t)
 	contains(t, text(l.must(501, admin, "GET", "/scanners", nil).(doc)["errors"].([]any)[0].(doc)["code"]), "NOT_IMPLEMENTED")

@@ -77,8 +77,9 @@ func systemInfo(rq *request) (any, error) {
 		_, host, _ := strings.Cut(rq.get("EXT_ENDPOINT"), "://")
 		found = with(found, doc{"harbor_version": version, "external_url": rq.get("EXT_ENDPOINT"), "registry_url": host,
 			"current_time": now(), "has_ca_root": true, "read_only": rq.setting("read_only"),
-			"notification_enable": rq.setting("notification_enable"), "registry_storage_provider_name": rq.env("REGISTRY_STORAGE_PROVIDER_NAME", "filesystem"),
-			"project_creation_restriction": rq.setting("project_creation_restriction")})
+			"notification_enable":            rq.setting("notification_enable"),
+			"registry_storage_provider_name": rq.env("REGISTRY_STORAGE_PROVIDER_NAME", "filesystem"),
+			"project_creation_restriction":   rq.setting("project_creation_restriction")})
 	}
 	return found, nil
 }

@@ -65,7 +65,8 @@ func runJobservice(ctx context.Context, p place) error {
 	}
 	doors := http.NewServeMux()
 	doors.HandleFunc("GET /api/v1/stats", func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(doc{"worker_pools": []doc{{"worker_pool_id": "1", "concurrency": j.config.Pool.Workers, "status": "Healthy"}}})
+		pool := doc{"worker_pool_id": "1", "concurrency": j.config.Pool.Workers, "status": "Healthy"}
+		json.NewEncoder(w).Encode(doc{"worker_pools": []doc{pool}})
 	})
 	doors.HandleFunc("POST /api/v1/jobs", j.take)
 	doors.HandleFunc("GET /api/v1/jobs/{id}/log", j.log)
@@ -91,7 +92,8 @@ func (j *jobservice) load() error {
 		err = fmt.Errorf("http error: code %d, message %s", answer.StatusCode, body)
 	}
 	j.say("ERROR", "Failed on load rest config err:%v url:%s", err, address)
-	return death{2, "panic: failed to load configuration, error: failed to load rest config\n\ngoroutine 1 [running]:\nmain.main()"}
+	return death{2, "panic: failed to load configuration, error: failed to load rest config\n\n" +
+		"goroutine 1 [running]:\nmain.main()"}
 }
 
 // known is whether core's secret came along; the answer is given when not.

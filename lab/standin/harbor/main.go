@@ -52,7 +52,8 @@ func main() {
 		run, known = runAll, true
 	}
 	if !known {
-		fmt.Fprintf(os.Stderr, "usage: %s ROLE\nROLE: all, healthcheck, permissions DIR, %s\n", os.Args[0], strings.Join(names(), ", "))
+		known := strings.Join(names(), ", ")
+		fmt.Fprintf(os.Stderr, "usage: %s ROLE\nROLE: all, healthcheck, permissions DIR, %s\n", os.Args[0], known)
 		os.Exit(2)
 	}
 	where := place{role: name, get: os.Getenv, out: os.Stdout, args: os.Args[2:]}

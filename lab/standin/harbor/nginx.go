@@ -14,7 +14,11 @@ import (
 	"time"
 )
 
-const nginxConfig = "/etc/nginx/nginx.conf"
+const (
+	nginxConfig = "/etc/nginx/nginx.conf"
+	// as the chart's nginx.conf has it for /v2/
+	upstreamLimit = 900 * time.Second
+)
 
 // front is the part of the chart's nginx.conf that is used here.
 type front struct {
@@ -42,11 +46,16 @@ func readFront(p place) (*front, error) {
 		// nginx looks its names up once, before it listens
 		if _, err := net.LookupHost(host); err != nil {
 			line := strings.Count(string(text[:found[2]]), "\n") + 1
-			return nil, death{1, fmt.Sprintf("%s [emerg] 1#1: host not found in upstream %q in %s:%d",
-				time.Now().UTC().Format("2006/01/02 15:04:05"), *into, nginxConfig, line)}
+			return nil, emergency("host not found in upstream %q in %s:%d", *into, nginxConfig, line)
 		}
 	}
 	return f, nil
+}
+
+// emergency ends nginx in its own words.
+func emergency(format string, values ...any) error {
+	when := time.Now().UTC().Format("2006/01/02 15:04:05")
+	return death{1, when + " [emerg] 1#1: " + fmt.Sprintf(format, values...)}
 }
 
 // runNginx is the door: TLS, with everything else sent there. A new certificate needs a new start, as upstream.
@@ -61,7 +70,7 @@ func runNginx(ctx context.Context, p place) error {
 	}
 	pair, err := tls.LoadX509KeyPair(p.file("/etc/nginx/cert/tls.crt"), p.file("/etc/nginx/cert/tls.key"))
 	if err != nil {
-		return death{1, fmt.Sprintf("%s [emerg] 1#1: cannot load certificate: %v", time.Now().UTC().Format("2006/01/02 15:04:05"), err)}
+		return emergency("cannot load certificate: %v", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -108,7 +117,7 @@ func (f *front) doors() http.Handler {
 
 func (f *front) to(address string) http.Handler {
 	target := &url.URL{Scheme: "http", Host: address}
-	transport := &http.Transport{ResponseHeaderTimeout: 900 * time.Second, MaxIdleConnsPerHost: 32, DisableCompression: true}
+	transport := &http.Transport{ResponseHeaderTimeout: upstreamLimit, MaxIdleConnsPerHost: 32, DisableCompression: true}
 	return &httputil.ReverseProxy{
 		Transport: transport,
 		// nothing is held back: neither pushes nor pulls have a limit here

@@ -24,7 +24,7 @@ func labels(rq *request) ([]doc, error) {
 	}
 	for _, label := range rq.store.all("labels") {
 		inProject := scope == "g" || number(label["project_id"]) == number(asked.Get("project_id"))
-		if label["scope"] == scope && inProject && (asked.Get("name") == "" || strings.Contains(text(label["name"]), asked.Get("name"))) {
+		if label["scope"] == scope && inProject && strings.Contains(text(label["name"]), asked.Get("name")) {
 			found = append(found, label)
 		}
 	}
@@ -47,7 +47,8 @@ func checkLabel(rq *request, _ *change, label, old doc) error {
 		return forbidden("forbidden")
 	}
 	return rq.alone("labels", label, old, func(other doc) bool {
-		return other["name"] == label["name"] && other["scope"] == label["scope"] && number(other["project_id"]) == number(label["project_id"])
+		return other["name"] == label["name"] && other["scope"] == label["scope"] &&
+			number(other["project_id"]) == number(label["project_id"])
 	}, "label "+text(label["name"])+" already exists")
 }
 
@@ -148,13 +149,15 @@ func createRetention(rq *request) (any, error) {
 		}
 		metadata := fields(project["metadata"])
 		if had := metadata["retention_id"]; had != nil {
-			return badRequest("bad request: project %s already has retention policy %s", text(project["project_id"]), text(had))
+			return badRequest("bad request: project %s already has retention policy %s",
+				text(project["project_id"]), text(had))
 		}
 		id = w.add("retentions", with(rq.body, nil))
-		w.set("projects", number(project["project_id"]), with(project, doc{"metadata": with(metadata, doc{"retention_id": text(id)})}))
+		metadata = with(metadata, doc{"retention_id": text(id)})
+		w.set("projects", number(project["project_id"]), with(project, doc{"metadata": metadata}))
 		return nil
 	})
-	return rq.place(id), err
+	return rq.madeAt(id), err
 }
 
 func updateRetention(rq *request) (any, error) {

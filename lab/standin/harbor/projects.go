@@ -107,7 +107,7 @@ func createProject(rq *request) (any, error) {
 		}
 		return nil
 	})
-	return rq.place(id), err
+	return rq.madeAt(id), err
 }
 
 // addProject stores a project with its quota and its owner's membership.

@@ -121,8 +121,8 @@ func (r *redisServer) serve(connection net.Conn) {
 
 // do is one command; arguments that are missing are an error, as with the real one.
 func (r *redisServer) do(name, database string, words []string) string {
-	least := map[string]int{"PING": 0, "SET": 2, "GET": 1, "DEL": 1, "EXPIRE": 2, "EXISTS": 1, "HSET": 3, "HMSET": 3, "HSETNX": 3,
-		"HGET": 2, "HMGET": 2, "HDEL": 2, "SADD": 2, "SREM": 2, "SISMEMBER": 2}
+	least := map[string]int{"PING": 0, "SET": 2, "GET": 1, "DEL": 1, "EXPIRE": 2, "EXISTS": 1, "HSET": 3, "HMSET": 3,
+		"HSETNX": 3, "HGET": 2, "HMGET": 2, "HDEL": 2, "SADD": 2, "SREM": 2, "SISMEMBER": 2}
 	if need, known := least[name]; !known || len(words) < need {
 		return fmt.Sprintf("-ERR unknown command or wrong number of arguments: '%s'\r\n", name)
 	}

@@ -50,7 +50,8 @@ func checkRegistry(rq *request, w *change, registry, old doc) error {
 		delete(kept, "access_secret")
 		registry["credential"] = kept
 	}
-	if err := rq.alone("registries", registry, old, func(other doc) bool { return other["name"] == name }, "registry "+name+" already exists"); err != nil {
+	same := func(other doc) bool { return other["name"] == name }
+	if err := rq.alone("registries", registry, old, same, "registry "+name+" already exists"); err != nil {
 		return err
 	}
 	if old != nil && registry["url"] == old["url"] && rq.body["credential"] == nil {
@@ -79,7 +80,8 @@ func (c *core) probe(registry doc) error {
 		}
 		asked.SetBasicAuth(name, secret)
 	}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: yes(registry["insecure"])}, Proxy: http.ProxyFromEnvironment}
+	unverified := &tls.Config{InsecureSkipVerify: yes(registry["insecure"])}
+	transport := &http.Transport{TLSClientConfig: unverified, Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Timeout: 10 * time.Second, Transport: transport}
 	answer, err := client.Do(asked)

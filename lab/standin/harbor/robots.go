@@ -81,7 +81,8 @@ func wellFormed(body doc) error {
 	permissions := list(body["permissions"])
 	switch {
 	case duration != -1 && duration <= 0:
-		return badRequest("bad request error duration input: %d, duration must be either -1(Never) or a positive integer", duration)
+		return badRequest("bad request error duration input: %d, duration must be either -1(Never) or a positive integer",
+			duration)
 	case level != "system" && level != "project":
 		return badRequest("bad request error level input: %s", level)
 	case len(permissions) == 0:
@@ -146,10 +147,11 @@ func createRobot(rq *request) (any, error) {
 			robot["description"] = words
 		}
 		id := w.add("robots", robot)
-		answer = doc{"id": id, "name": name, "secret": secret, "creation_time": robot["creation_time"], "expires_at": robot["expires_at"]}
+		answer = doc{"id": id, "name": name, "secret": secret, "creation_time": robot["creation_time"],
+			"expires_at": robot["expires_at"]}
 		return nil
 	})
-	return created{rq.place(answer["id"]).place, answer}, err
+	return created{rq.madeAt(answer["id"]).place, answer}, err
 }
 
 // robotPlace is a new robot's whole name, and its project's number; 0 for the system's.
@@ -193,7 +195,7 @@ func robotSecret(rq *request) (any, error) {
 			secret = rq.newSecret()
 			answer["secret"] = secret
 		} else if !strong(secret) {
-			return nil, badRequest("the secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, 1 lowercase letter and 1 number")
+			return nil, badRequest(weak)
 		}
 		return doc{"_secret": rq.key.encrypt(secret)}, nil
 	})
@@ -218,8 +220,8 @@ func updateRobot(rq *request) (any, error) {
 		if robot["level"] == "project" && (first == nil || number(first["project_id"]) != number(robot["_project"])) {
 			return nil, badRequest("cannot update the project id of robot")
 		}
-		changed := doc{"description": body["description"], "disable": yes(body["disable"]), "permissions": body["permissions"],
-			"duration": body["duration"]}
+		changed := doc{"description": body["description"], "disable": yes(body["disable"]),
+			"permissions": body["permissions"], "duration": body["duration"]}
 		if number(body["duration"]) != number(robot["duration"]) {
 			began, _ := time.Parse(time.RFC3339, text(robot["creation_time"]))
 			changed["expires_at"] = expiry(began, number(body["duration"]))

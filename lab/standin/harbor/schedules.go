@@ -2,15 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
 	"strings"
 )
 
+const cronRange = `[0-9A-Za-z]+(-[0-9A-Za-z]+)?`
+
 var (
 	crons     = map[string]string{"Hourly": "0 0 * * * *", "Daily": "0 0 0 * * *", "Weekly": "0 0 0 * * 0"}
-	cronField = regexp.MustCompile(`^(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,([0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*$`)
+	cronField = regexp.MustCompile(`^(\*|\?|` + cronRange + `)(/\d+)?(,` + cronRange + `(/\d+)?)*$`)
 )
 
 // cronFault is what Harbor has against a line of six fields; nil for nothing.
@@ -25,14 +28,15 @@ func cronFault(cron string) error {
 		}
 	}
 	if parts[0] != "0" {
-		return fmt.Errorf("the 1st field (indicating Seconds of time) of the cron setting must be 0")
+		return errors.New("the 1st field (indicating Seconds of time) of the cron setting must be 0")
 	}
 	return nil
 }
 
 // submit gives jobservice a job.
 func (c *core) submit(name, cron string) error {
-	return c.ask("POST", c.get("JOBSERVICE_URL")+"/api/v1/jobs", doc{"job": doc{"name": name, "metadata": doc{"cron_spec": cron}}}, nil)
+	job := doc{"name": name, "metadata": doc{"cron_spec": cron}}
+	return c.ask("POST", c.get("JOBSERVICE_URL")+"/api/v1/jobs", doc{"job": job})
 }
 
 // scheduleOf is what a call's path is about: gc or scanAll.
@@ -90,7 +94,8 @@ func (rq *request) jobParameters(of string) string {
 	put := fields(rq.body["parameters"])
 	kept := doc{}
 	if of == "gc" {
-		kept = doc{"delete_tag": yes(put["delete_tag"]), "delete_untagged": yes(put["delete_untagged"]), "workers": number(put["workers"])}
+		kept = doc{"delete_tag": yes(put["delete_tag"]), "delete_untagged": yes(put["delete_untagged"]),
+			"workers": number(put["workers"])}
 	}
 	written, err := json.Marshal(kept)
 	if err != nil {

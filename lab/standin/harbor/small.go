@@ -54,7 +54,8 @@ func runTrivy(ctx context.Context, p place) error {
 // runExporter tells core's health as figures.
 func runExporter(ctx context.Context, p place) error {
 	scheme, port := p.env("HARBOR_SERVICE_SCHEME", "http"), p.env("HARBOR_SERVICE_PORT", "80")
-	address := fmt.Sprintf("%s://%s%s/ping", scheme, net.JoinHostPort(p.env("HARBOR_SERVICE_HOST", "harbor-core"), port), apiRoot)
+	host := net.JoinHostPort(p.env("HARBOR_SERVICE_HOST", "harbor-core"), port)
+	address := scheme + "://" + host + apiRoot + "/ping"
 	client := http.Client{Timeout: 5 * time.Second}
 	doors := http.NewServeMux()
 	doors.HandleFunc(p.env("HARBOR_EXPORTER_METRICS_PATH", "/metrics"), func(w http.ResponseWriter, _ *http.Request) {

@@ -96,6 +96,11 @@ func encode(bytes []byte) string { return base64.RawURLEncoding.EncodeToString(b
 // token is Harbor's token service. With a scope it answers anybody, a wrong password too: what the token
 // is good for is what nobody may, then.
 func (c *core) token(w http.ResponseWriter, r *http.Request) {
+	// container runtimes that know OAuth try POST first, and turn to GET when told so
+	if r.Method != http.MethodGet {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
 	if service := r.URL.Query().Get("service"); service != registryService {
 		http.Error(w, "Unable to handle service", http.StatusBadRequest)
 		return

@@ -55,7 +55,7 @@ func createUser(rq *request) (any, error) {
 		id = w.add("users", with(user, hashed(password)))
 		return nil
 	})
-	return rq.place(id), err
+	return rq.madeAt(id), err
 }
 
 // checkUser is for new ones, and for a profile and the administrator's flag.

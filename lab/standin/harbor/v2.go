@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -162,7 +161,8 @@ func (h *holder) FlushError() error              { return nil }
 
 // uploaded is how large a blob is that is about to be finished: what the registry has, and what comes now.
 func (c *core) uploaded(r *http.Request) (int64, error) {
-	asked, err := http.NewRequestWithContext(r.Context(), http.MethodGet, strings.TrimSuffix(c.get("REGISTRY_URL"), "/")+r.URL.Path+"?"+r.URL.RawQuery, nil)
+	address := strings.TrimSuffix(c.get("REGISTRY_URL"), "/") + r.URL.Path + "?" + r.URL.RawQuery
+	asked, err := http.NewRequestWithContext(r.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -178,33 +178,4 @@ func (c *core) uploaded(r *http.Request) (int64, error) {
 		size += number(end) + 1
 	}
 	return size, nil
-}
-
-// described is what a manifest says of its parts.
-type described struct {
-	MediaType string `json:"mediaType"`
-	Digest    string `json:"digest"`
-	Size      int64  `json:"size"`
-}
-
-// manifest is of an image, or of a list of them.
-type manifest struct {
-	MediaType string      `json:"mediaType"`
-	Config    *described  `json:"config"`
-	Layers    []described `json:"layers"`
-	Manifests []described `json:"manifests"`
-}
-
-func (m manifest) parts() []described {
-	parts := append(append([]described{}, m.Layers...), m.Manifests...)
-	if m.Config != nil {
-		parts = append(parts, *m.Config)
-	}
-	return parts
-}
-
-func readManifest(body []byte) manifest {
-	var found manifest
-	json.Unmarshal(body, &found) // what is none is the registry's to refuse
-	return found
 }
