@@ -4,8 +4,6 @@
 """
 
 import argparse
-import gzip
-import io
 import json
 import os
 import platform
@@ -15,17 +13,14 @@ import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-from lab import bundle_index, gobuild, oci, paths, processes
+from lab import bundle_index, gobuild, oci, paths, processes, standins
 from lab.bundle_index import BundleError
 from lab.oci import Entry
 from lab.processes import Failure
 
-STANDIN = paths.LAB / "standin"
-PROVISIONER_IMAGE = "breakwater.lab/nfs-subdir-standin:1"
 VARIABLE = "BREAKWATER_LAB_BUNDLE"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 DOWNLOAD_LIMIT = 120
@@ -35,21 +30,21 @@ Say = Callable[[str], None]
 
 def build(say: Say = print) -> Path:
     """The lab's own bundle, a folder in the cache, built when its content never was."""
-    chart = STANDIN / "nfs-subdir/chart"
-    binary = gobuild.build(STANDIN / "nfs-subdir", "nfs-subdir", say=say) / "nfs-subdir"
+    programs = standins.build(say)
     base = _base(say)
-    sources = [Path(__file__), Path(oci.__file__), Path(bundle_index.__file__)]
+    sources = [Path(module.__file__ or "") for module in (oci, bundle_index, standins)]
+    charts = [standins.FOLDER / name / "chart" for name in programs]
 
     def fill(folder: Path) -> None:
         for part in ("charts", "images", "bin"):
             (folder / part).mkdir()
-        _pack_chart(chart, folder / "charts")
-        _provisioner_image(binary, folder / "images/nfs-subdir-standin.tar")
+        standins.write(folder, programs, _architecture())
         _write_base(base, folder / "images")
         bundle_index.write(folder)
         say(f"bundle: {sum(p.stat().st_size for p in folder.rglob('*') if p.is_file()) >> 20} MiB")
 
-    return paths.cached("bundle", paths.content_hash([*sources, chart, binary, *base]), fill)
+    content = [Path(__file__), *sources, *charts, *programs.values(), *base]
+    return paths.cached("bundle", paths.content_hash(content), fill)
 
 
 def chosen(directory: Path | None, say: Say = print) -> Path:
@@ -120,25 +115,9 @@ def _replace_link(link: Path, target: Path) -> None:
     temporary.replace(link)
 
 
-def _pack_chart(chart: Path, folder: Path) -> None:
-    meta = yaml.safe_load((chart / "Chart.yaml").read_text())
-    files = sorted(p for p in chart.rglob("*") if p.is_file())
-    entries = [Entry(f"{meta['name']}/{p.relative_to(chart)}", p.read_bytes(), mode=0o644) for p in files]
-    packed = io.BytesIO()
-    # Level 0: stored, not compressed, so the bytes do not depend on the machine's zlib.
-    with gzip.GzipFile(filename="", fileobj=packed, mode="wb", compresslevel=0, mtime=0) as stream:
-        stream.write(oci.tar(entries))
-    (folder / f"{meta['name']}-{meta['version']}.tgz").write_bytes(packed.getvalue())
-
-
-def _provisioner_image(binary: Path, target: Path) -> None:
-    entries = [Entry("nfs-subdir-standin", binary.read_bytes()), Entry("tmp", mode=0o1777)]
-    oci.write_image(target, PROVISIONER_IMAGE, entries, ["/nfs-subdir-standin"], _architecture())
-
-
 def _base(say: Say) -> tuple[Path, Path]:
     """The programs of the two images that every lab needs: pause and busybox."""
-    pause = gobuild.build(STANDIN / "pause", "pause", say=say) / "pause"
+    pause = gobuild.build(standins.FOLDER / "pause", "pause", say=say) / "pause"
     # Kept until the cache is cleared: a new Debian revision alone must not change the lab's content.
     busybox = paths.cached("busybox", paths.content_hash(["busybox-static"]), lambda f: _get_busybox(f, say))
     return pause, busybox / "busybox"

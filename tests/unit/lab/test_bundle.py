@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab import bundle, bundle_index, oci, paths
+from lab import bundle, bundle_index, oci, paths, standins
 from lab.bundle_index import BundleError
 from lab.oci import Entry
 
@@ -39,7 +39,7 @@ def make(folder: Path, *images: str) -> Path:
     """A bundle as a person makes it: files in place, then the index."""
     for part in ("charts", "images", "bin"):
         (folder / part).mkdir(parents=True)
-    bundle._pack_chart(bundle.STANDIN / "nfs-subdir/chart", folder / "charts")
+    standins.pack_chart(standins.FOLDER / "nfs-subdir/chart", folder / "charts")
     (folder / "bin/envoy-1.40.0").write_bytes(b"envoy")
     for number, name in enumerate(images):
         entries = [Entry("program", name.encode())]
@@ -125,7 +125,7 @@ def test_busybox_has_its_commands_as_links(base: tuple[Path, Path]) -> None:
 
 
 def test_the_chart_is_packed_the_same_whatever_its_files_age(tmp_path: Path) -> None:
-    chart = bundle.STANDIN / "nfs-subdir/chart"
+    chart = standins.FOLDER / "nfs-subdir/chart"
     copy = tmp_path / "copy"
     shutil.copytree(chart, copy)
     for file in copy.rglob("*"):
@@ -135,9 +135,26 @@ def test_the_chart_is_packed_the_same_whatever_its_files_age(tmp_path: Path) -> 
     for source in (chart, copy):
         folder = tmp_path / f"packed-{len(packed)}"
         folder.mkdir()
-        bundle._pack_chart(source, folder)
+        standins.pack_chart(source, folder)
         packed.append((folder / "nfs-subdir-external-provisioner-4.0.18.tgz").read_bytes())
     assert packed[0] == packed[1]
+
+
+def test_the_image_of_harbor_answers_its_probe_and_knows_its_users(tmp_path: Path) -> None:
+    for part in ("charts", "images"):
+        (tmp_path / part).mkdir()
+    (tmp_path / "program").write_bytes(b"program")
+    standins.write(tmp_path, {"harbor": tmp_path / "program"}, "amd64")
+    assert oci.read_image(tmp_path / "images/harbor-standin.tar")[0] == "breakwater.lab/harbor-standin:1"
+    with tarfile.open(tmp_path / "images/harbor-standin.tar") as opened:
+        layer = max((m for m in opened if m.isfile()), key=lambda m: m.size)
+        with tarfile.open(fileobj=opened.extractfile(layer)) as files:
+            assert files.getmember("docker-healthcheck.sh").linkname == "/harbor-standin"
+            assert files.getmember("tmp").mode == 0o1777
+            accounts = files.extractfile("etc/passwd")
+            assert accounts is not None
+            assert {line.split(b":")[2] for line in accounts} == {b"0", b"999", b"10000"}
+    assert (tmp_path / "charts/harbor-1.19.1.tgz").is_file()
 
 
 # the index
