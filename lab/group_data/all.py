@@ -7,7 +7,9 @@ from lab import paths as _paths
 _state = _paths.state()
 _images = _bundle_index.load(_state / "bundle")
 # A bundle of the real Harbor may have been made without its scanner.
-_scanner = any(_bundle_index.image_named(_images, name) for name in ("harbor-standin", "trivy-adapter-photon"))
+_scanner = any(
+    _bundle_index.image_named(_images, name) for name in ("harbor-standin", "trivy-adapter-photon")
+)
 
 exports = [{"path": "/srv/nfs/breakwater", "storage_class": "breakwater"}]
 storage_address = "10.77.0.11"
