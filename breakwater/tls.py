@@ -7,6 +7,7 @@ ten years; the token key is RSA in PKCS#1, the one form that Harbor's core reads
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -194,6 +195,8 @@ def _load(pem: str) -> x509.Certificate | None:
         return None
 
 
+# Reading an RSA key tries its primes, which takes 0.1 s and more; both copies of it are asked often.
+@lru_cache(maxsize=16)
 def _key(pem: str) -> object:
     try:
         return load_pem_private_key(pem.encode(), password=None)
