@@ -42,6 +42,18 @@ def test_renewed_and_killed_between_the_sides(house: House) -> None:
     assert house.secrets()["harbor-tls"]["tls.crt"].rstrip("\n") == expected
 
 
+def test_of_two_that_serve_the_newer_one(house: House) -> None:
+    old, key = house.files()["tls.crt"], house.files()["tls.key"]
+    house.now = NOW + timedelta(days=100)
+    house.change(nodes={**house.wanted.nodes, "node3": "10.0.0.23"})
+    house.run()
+    newer = house.file("tls.crt")
+    house.change(nodes={"node1": "10.0.0.21"})
+    house.set_secret("harbor-tls", tls_crt=old, tls_key=key)
+    house.run()
+    assert house.secrets()["harbor-tls"]["tls.crt"].rstrip("\n") == newer
+
+
 @pytest.mark.parametrize("how", ["lost", "another"])
 def test_the_cas_key_gone(house: House, how: str) -> None:
     kept, other = house.files()["ca.key"], tls.new_ca("other", NOW)

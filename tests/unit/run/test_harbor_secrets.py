@@ -329,6 +329,8 @@ def test_the_settings_password(empty: House, monkeypatch: pytest.MonkeyPatch) ->
     assert (later.admin.wanted, later.admin.earlier) == ("Second-word-2", ("First-word-1",))
     # Of no use to a Harbor that was started, so that nothing is restarted for it.
     assert later.secrets_sha == made.secrets_sha
+    empty.set_secret("harbor-secrets", HARBOR_ADMIN_PASSWORD="Second-word-2")
+    assert empty.plan().secrets_sha == made.secrets_sha
     later.remember_admin("Second-word-2", "First-word-1")
     empty.change(admin_password="")
     assert empty.run().admin.wanted == "Second-word-2"
@@ -343,6 +345,14 @@ def test_a_password_that_harbor_would_not_take(
     said = empty.refused()
     assert said.startswith("env:ADMIN: the administrator's password ")
     assert weak not in said
+
+
+def test_the_charts_password_in_a_secret_of_ones_own(empty: House) -> None:
+    """Harbor must not start with it."""
+    empty.set_secret("harbor-secrets", HARBOR_ADMIN_PASSWORD="Harbor12345")
+    made = empty.run()
+    assert empty.secrets()["harbor-secrets"]["HARBOR_ADMIN_PASSWORD"] == made.admin.wanted
+    assert made.admin.earlier == ("Harbor12345",)
 
 
 def test_the_admins_file_lost(house: House) -> None:
@@ -367,8 +377,10 @@ def test_sources_are_right_whatever_the_cluster_has(house: House, monkeypatch: p
     assert made.lines == ("Secret harbor-external-redis: as the settings' sources say",)
     assert made.secrets_sha != sha
 
-    monkeypatch.setenv("REDIS", "second")
     house.change(plain={})
+    assert house.run().lines == made.lines
+    assert house.secrets()["harbor-external-redis"] == {"REDIS_PASSWORD": "first"}
+    monkeypatch.setenv("REDIS", "second")
     later = house.run()
     assert house.secrets()["harbor-external-redis"] == {"REDIS_PASSWORD": "second"}
     assert later.secrets_sha != made.secrets_sha
