@@ -22,7 +22,8 @@ import pytest
 from lab import paths
 
 REPOSITORY = paths.REPOSITORY
-INVENTORY = "lab/inventory.py"
+# The lab with storage alone, which these tests are about: with Harbor each deploy would take minutes more.
+STORAGE_ONLY = str(paths.state() / "storage-only/inventory.py")
 # Seconds: a fresh lab on a slow machine; a deploy from clean; a command on a guest.
 UP, DEPLOY, COMMAND = 1500, 900, 120
 
@@ -82,7 +83,7 @@ class Lab:
         """A command in the lab's network."""
         return self("exec", "--", *command, timeout=timeout, check=check)
 
-    def deploy(self, *arguments: str, inventory: str = INVENTORY, check: bool = True) -> Result:
+    def deploy(self, *arguments: str, inventory: str = STORAGE_ONLY, check: bool = True) -> Result:
         """The whole deploy, and its report."""
         report = paths.state() / "report.json"
         report.unlink(missing_ok=True)
@@ -93,11 +94,11 @@ class Lab:
 
     def host_tests(self, *arguments: str, check: bool = True) -> Result:
         """`pytest tests/hosts`, as a user runs it."""
-        command = ["pytest", "tests/hosts", "--inventory", "lab/inventory.py", "-q", *arguments]
+        command = ["pytest", "tests/hosts", "--inventory", STORAGE_ONLY, "-q", *arguments]
         return self.inside(*command, timeout=300, check=check)
 
 
-def deploy_command(*arguments: str, inventory: str = INVENTORY) -> list[str]:
+def deploy_command(*arguments: str, inventory: str = STORAGE_ONLY) -> list[str]:
     """The command line of a deploy on the lab."""
     report = f"report={paths.state() / 'report.json'}"
     return ["pyinfra", "-y", "--data", report, *arguments, inventory, "deploy.py"]
@@ -147,6 +148,10 @@ def lab() -> Iterator[Lab]:
     was_up = commands("status", check=False).code == 0
     up = commands("up", timeout=UP)
     print(up.output)
+    folder = Path(STORAGE_ONLY).parent
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    varied(folder, domain=None)
     yield commands
     if not was_up:
         commands("down")
@@ -172,7 +177,7 @@ def deployed_once(lab: Lab) -> Lab:
 
 @pytest.fixture
 def deployed(deployed_once: Lab) -> Lab:
-    """Hosts where the deploy went through. A test leaves them so, by hand or by another deploy."""
+    """Hosts where the deploy of storage went through. A test leaves them so, by hand or by another deploy."""
     return deployed_once.go_to("deployed")
 
 

@@ -141,6 +141,7 @@ def settings_with(folder: Path, more: str) -> Path:
     """The lab's inventory with settings of one's own in it."""
     (folder / "group_data").mkdir()
     source = f"exec(open({str(paths.REPOSITORY / 'lab/group_data/all.py')!r}).read())\n"
+    source += "domain = None\n"
     (folder / "group_data/all.py").write_text(source + more)
     inventory = folder / "inventory.py"
     inventory.write_text((paths.REPOSITORY / "lab/inventory.py").read_text())

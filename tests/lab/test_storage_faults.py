@@ -112,7 +112,7 @@ def test_an_export_goes_when_nobody_uses_it_and_leaves_its_data(deployed: Lab, t
         {"path": "/srv/nfs/reports", "options": ["ro"]},
         {"path": "/srv/nfs/inbox", "options": ["all_squash"], "owner": "nobody:nogroup", "mode": "700"},
     ]
-    proven = deployed.deploy(inventory=varied(tmp_path, exports=more))
+    proven = deployed.deploy(inventory=varied(tmp_path, exports=more, domain=None))
     assert {proven.report["hosts"][name]["Proof"]["status"] for name in ("storage", "node1", "node2")} == {
         "done"
     }
