@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from breakwater.commands import Refusal
-from breakwater.harbor_contradictions import volumes_of
+from breakwater.harbor.contradictions import volumes_of
 from breakwater.problems import SettingsError
 from breakwater.reference import settings_page
 from breakwater.settings import Settings
@@ -129,7 +129,7 @@ def _unknown_values(settings: Settings) -> tuple[list[str], bool]:
         return [], True
     # Here, not above: without a bundle nobody needs Kubernetes' client, which takes a second to load.
     from breakwater import bundle
-    from breakwater.chart_values import known_values, unknown_values
+    from breakwater.harbor.chart_values import known_values, unknown_values
     from breakwater.helm import chart
 
     packed = bundle.read(Path(settings.bundle).expanduser())

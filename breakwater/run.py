@@ -15,8 +15,8 @@ from breakwater import bundle as bundles
 from breakwater import lease, lock
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
-from breakwater.harbor_run import Choices, HarborRun
-from breakwater.harbor_upgrade import CHART as HARBOR_CHART
+from breakwater.harbor.run import Choices, HarborRun
+from breakwater.harbor.upgrade import CHART as HARBOR_CHART
 from breakwater.helm import chart
 from breakwater.inventory import settings_of
 from breakwater.leaving import Leaving

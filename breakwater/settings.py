@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from breakwater import harbor_limits, limits, versions
+from breakwater import limits, versions
 from breakwater.contradictions import (
     Clients,
     Resolve,
@@ -26,8 +26,9 @@ from breakwater.contradictions import (
     warnings,
 )
 from breakwater.export import STRICT, Export, allowed
-from breakwater.harbor_contradictions import class_problems, harbor_clashes, harbor_warnings, with_classes
-from breakwater.harbor_settings import Harbor
+from breakwater.harbor import limits as harbor_limits
+from breakwater.harbor.contradictions import class_problems, harbor_clashes, harbor_warnings, with_classes
+from breakwater.harbor.settings import Harbor
 from breakwater.problems import Problem, SettingsError, keys_of, right_values, translate, unknown_key
 
 __all__ = ["Export", "Harbor", "Problem", "Proof", "Provisioner", "Settings", "SettingsError", "load"]

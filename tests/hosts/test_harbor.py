@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from breakwater.harbor_api import ADMIN, Harbor
+from breakwater.harbor.api import ADMIN, Harbor
 from breakwater.settings import Settings
 
 LIMIT = httpx.Timeout(30)

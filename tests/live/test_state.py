@@ -2,7 +2,7 @@
 
 import re
 
-from breakwater.harbor_api import Harbor
+from breakwater.harbor.api import Harbor
 from tests.live.client import NOBODY, Live, message
 
 COMPONENTS = {"core", "database", "jobservice", "portal", "redis", "registry", "registryctl"}

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from breakwater.harbor_api import Harbor, HarborError
+from breakwater.harbor.api import Harbor, HarborError
 from tests.live.client import Live, message
 
 PASSWORD, OTHER, WRONG = "Passw0rd-of-a-case", "An0ther-password", "Wr0ng-password"

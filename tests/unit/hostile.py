@@ -8,8 +8,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from breakwater.addresses import canonical
-from breakwater.harbor_services import Database, Redis, RedisDatabases
-from breakwater.image_storage import S3
+from breakwater.harbor.image_storage import S3
+from breakwater.harbor.services import Database, Redis, RedisDatabases
 from breakwater.problems import keys_of, model_of, models_of
 from breakwater.settings import Settings
 

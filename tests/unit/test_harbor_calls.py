@@ -15,7 +15,7 @@ import pytest
 import yaml
 from harbor_description import Description, nameless
 
-from breakwater.harbor_api import Harbor, HarborError
+from breakwater.harbor.api import Harbor, HarborError
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "lab/standin/harbor/api.yaml"

@@ -27,10 +27,10 @@ from hypothesis import settings as budget
 from pydantic import TypeAdapter, ValidationError
 from pyinfra.api import QuoteString, StringCommand
 
-from breakwater import harbor_values
 from breakwater.addresses import canonical
 from breakwater.commands import refuse
 from breakwater.exports_file import line_of, lines_of, text_of
+from breakwater.harbor import values as harbor_values
 from breakwater.operations import proof as proofs
 from breakwater.problems import SettingsError, keys_of, path_of
 from breakwater.proof import Proof, _claim, _pod

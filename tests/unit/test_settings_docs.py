@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hostile import models_below
 
-from breakwater.image_storage import Azure, Gcs, Swift
+from breakwater.harbor.image_storage import Azure, Gcs, Swift
 from breakwater.problems import keys_of, model_of
 from breakwater.reference import settings_page
 from breakwater.settings import Settings, load

@@ -10,7 +10,8 @@ import pytest
 from fake_cluster import serving
 from harbor_house import House, deployed, empty_house
 
-from breakwater import harbor_draft, tls
+from breakwater import tls
+from breakwater.harbor import draft as harbor_draft
 
 Snapshot = tuple[dict[str, str], dict[str, Any], dict[str, Any]]
 

@@ -14,8 +14,8 @@ from fake_cluster import FakeCluster, serving
 
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
-from breakwater.harbor_copies import Wanted
-from breakwater.harbor_secrets import Plan, plan, write
+from breakwater.harbor.copies import Wanted
+from breakwater.harbor.secrets import Plan, plan, write
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 IN_HARBOR = "/api/v1/namespaces/harbor"

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from breakwater.harbor_values import Known, values
+from breakwater.harbor.values import Known, values
 from breakwater.settings import Settings, load
 
 HOSTS = {

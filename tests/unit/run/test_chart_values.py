@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from harbor_variants import CHART_VALUES, chart_values
 
-from breakwater.chart_values import known_values, unknown_values
 from breakwater.commands import Refusal
+from breakwater.harbor.chart_values import known_values, unknown_values
 from breakwater.helm import Chart
 
 CHART: dict[str, Any] = {

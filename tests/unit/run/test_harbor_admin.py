@@ -8,10 +8,10 @@ import httpx
 import pytest
 from harbor_certificates import Authority
 
-from breakwater import harbor_api
 from breakwater.commands import Refusal
-from breakwater.harbor_admin import AdminPassword, set_admin_password
-from breakwater.harbor_api import Harbor
+from breakwater.harbor import api as harbor_api
+from breakwater.harbor.admin import AdminPassword, set_admin_password
+from breakwater.harbor.api import Harbor
 
 WANTED, BEFORE, FIRST, CHARTS = "Wanted-0ne", "Bef0re-that", "F1rst-start", "Harbor12345"
 HEALTHY = {"status": "healthy", "components": [{"name": "core", "status": "healthy"}]}

@@ -7,7 +7,7 @@ import pytest
 from harbor_house import OUR_VALUES, OURS, House
 
 from breakwater import tls
-from breakwater.harbor_adoption import Place, fullname, places
+from breakwater.harbor.adoption import Place, fullname, places
 
 # What the chart's defaults make, but for the keys, which it makes up.
 TOKEN_KEY = tls.new_token_key()

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from harbor_certificates import Authority
 
-from breakwater import harbor_api
 from breakwater.commands import Refusal
-from breakwater.harbor_api import Harbor, HarborError, password_fault
+from breakwater.harbor import api as harbor_api
+from breakwater.harbor.api import Harbor, HarborError, password_fault
 
 SECRET = "Sup3r-secret-words"
 Handler = Callable[[httpx.Request], httpx.Response]

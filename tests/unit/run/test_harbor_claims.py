@@ -9,7 +9,7 @@ import pytest
 from fake_cluster import FakeCluster, serving
 
 from breakwater.cluster import ClusterAccess
-from breakwater.harbor_claims import claim_name, volume_problems
+from breakwater.harbor.claims import claim_name, volume_problems
 
 CLAIMS = "/api/v1/namespaces/harbor/persistentvolumeclaims"
 SETS = "/apis/apps/v1/namespaces/harbor/statefulsets"

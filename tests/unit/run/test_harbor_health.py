@@ -14,9 +14,10 @@ import httpx
 import pytest
 from harbor_certificates import Authority
 
-from breakwater import cluster, harbor_api
+from breakwater import cluster
 from breakwater.commands import Refusal
-from breakwater.harbor_health import Doors, not_healthy, wait_until_healthy
+from breakwater.harbor import api as harbor_api
+from breakwater.harbor.health import Doors, not_healthy, wait_until_healthy
 
 DOMAIN = "registry.example.org"
 HEALTHY = {"status": "healthy", "components": [{"name": "core", "status": "healthy"}]}

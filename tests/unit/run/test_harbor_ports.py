@@ -9,7 +9,7 @@ from fake_cluster import FakeCluster, serving
 
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
-from breakwater.harbor_ports import ground_problems
+from breakwater.harbor.ports import ground_problems
 
 SERVICES = "/api/v1/services"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"

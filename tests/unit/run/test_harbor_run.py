@@ -12,7 +12,7 @@ from fake_cluster import FakeCluster, serving
 
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
-from breakwater.harbor_run import Choices, HarborRun
+from breakwater.harbor.run import Choices, HarborRun
 from breakwater.helm import Chart
 from breakwater.settings import load
 from breakwater.survey import Survey

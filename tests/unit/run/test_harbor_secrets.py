@@ -8,9 +8,11 @@ import bcrypt
 import pytest
 from harbor_house import IN_HARBOR, NOW, OURS, House
 
-from breakwater import harbor_draft, harbor_secrets, tls
+from breakwater import tls
 from breakwater.commands import Refusal
-from breakwater.harbor_secrets import write
+from breakwater.harbor import draft as harbor_draft
+from breakwater.harbor import secrets as harbor_secrets
+from breakwater.harbor.secrets import write
 from breakwater.secrets import Store
 
 # Those that both sides keep: file -> Secret and key.

@@ -10,12 +10,13 @@ import pytest
 import yaml
 from fake_cluster import FakeCluster, serving
 
-from breakwater import cluster, harbor_watch
+from breakwater import cluster
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
-from breakwater.harbor_look import Look
-from breakwater.harbor_states import State, recognised
-from breakwater.harbor_watch import Watch, advice, wait_for_leftovers, wait_until_ready
+from breakwater.harbor import watch as harbor_watch
+from breakwater.harbor.look import Look
+from breakwater.harbor.states import State, recognised
+from breakwater.harbor.watch import Watch, advice, wait_for_leftovers, wait_until_ready
 
 CASES = sorted(Path(__file__).with_name("harbor_states").glob("*.yaml"))
 PODS = "/api/v1/namespaces/harbor/pods"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from breakwater.harbor_upgrade import backup_problem, data_problems, dump_command, release_problems
+from breakwater.harbor.upgrade import backup_problem, data_problems, dump_command, release_problems
 
 NOW = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 DUMP = (

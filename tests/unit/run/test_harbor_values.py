@@ -11,8 +11,8 @@ import pytest
 import yaml
 from harbor_variants import CHART_VALUES, KNOWN, VARIANTS, chart_values, settings_of, values_of
 
-from breakwater.chart_values import unknown_values
-from breakwater.harbor_values import full_name, merged, values, volumes
+from breakwater.harbor.chart_values import unknown_values
+from breakwater.harbor.values import full_name, merged, values, volumes
 
 HELM = Path(sys.executable).with_name("helm")
 # The archive of the real chart: BREAKWATER_HARBOR_CHART=harbor-1.19.1.tgz pytest …

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from breakwater.commands import Refusal
-from breakwater.harbor_api import ADMIN, CHARTS_PASSWORD, Harbor, HarborError, password_fault
+from breakwater.harbor.api import ADMIN, CHARTS_PASSWORD, Harbor, HarborError, password_fault
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kubernetes import client
 
-from breakwater import harbor_adoption as adoption
 from breakwater.cluster import LIMIT, ClusterAccess, api
-from breakwater.harbor_adoption import Place, Values
-from breakwater.harbor_choices import CA, SECRETS, TLS, TOKEN
+from breakwater.harbor import adoption
+from breakwater.harbor.adoption import Place, Values
+from breakwater.harbor.choices import CA, SECRETS, TLS, TOKEN
 
 OUR_LABEL = {"app.kubernetes.io/managed-by": "breakwater"}
 

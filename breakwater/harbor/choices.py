@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from breakwater import secrets, tls
-from breakwater.harbor_adoption import Place
+from breakwater.harbor.adoption import Place
 
 SECRETS, TOKEN, TLS, CA = "harbor-secrets", "harbor-token", "harbor-tls", "harbor-ca"
 USER = "harbor_registry_user"

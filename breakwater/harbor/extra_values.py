@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from breakwater.chart_paths import PARTS, STORES, VOLUMES, claim_path
+from breakwater.harbor.chart_paths import PARTS, STORES, VOLUMES, claim_path
 from breakwater.problems import UNSHOWN, Problem, path_of
 
 # Maps whose keys are anybody's: labels, selectors and the like.

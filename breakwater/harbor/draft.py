@@ -7,14 +7,14 @@ from datetime import datetime
 
 import bcrypt
 
-from breakwater import harbor_adoption as adoption
 from breakwater import tls
 from breakwater.commands import Refusal
-from breakwater.harbor_admin import AdminPassword
-from breakwater.harbor_adoption import Place, Values
-from breakwater.harbor_api import CHARTS_PASSWORD, password_fault
-from breakwater.harbor_certificates import Certificates
-from breakwater.harbor_choices import (
+from breakwater.harbor import adoption
+from breakwater.harbor.admin import AdminPassword
+from breakwater.harbor.adoption import Place, Values
+from breakwater.harbor.api import CHARTS_PASSWORD, password_fault
+from breakwater.harbor.certificates import Certificates
+from breakwater.harbor.choices import (
     BOUND,
     DIFFERS,
     LOST,
@@ -29,7 +29,7 @@ from breakwater.harbor_choices import (
     Item,
     choose,
 )
-from breakwater.harbor_copies import Cluster, Wanted, database_password
+from breakwater.harbor.copies import Cluster, Wanted, database_password
 from breakwater.secrets import BEFORE, fingerprint, password, read_source
 
 ADMIN_FILE, HTPASSWD_FILE, TOKEN_FILE = "admin_password", "registry_htpasswd", "token.crt"

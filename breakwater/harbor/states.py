@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from breakwater.harbor_look import (
+from breakwater.harbor.look import (
     Look,
     Object,
     backs_off,

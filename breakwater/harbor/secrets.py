@@ -15,13 +15,13 @@ from kubernetes import client
 
 from breakwater.cluster import LIMIT, ClusterAccess, api
 from breakwater.commands import Refusal
-from breakwater.harbor_admin import AdminPassword
-from breakwater.harbor_adoption import Place, Values
-from breakwater.harbor_certificates import FILES as CERTIFICATES
-from breakwater.harbor_certificates import Certificates, certificates
-from breakwater.harbor_choices import TLS, items
-from breakwater.harbor_copies import OUR_LABEL, Cluster, Wanted, is_ours, look, texts
-from breakwater.harbor_draft import ADMIN_FILE, DRAFTED, INITIAL, Draft, draft
+from breakwater.harbor.admin import AdminPassword
+from breakwater.harbor.adoption import Place, Values
+from breakwater.harbor.certificates import FILES as CERTIFICATES
+from breakwater.harbor.certificates import Certificates, certificates
+from breakwater.harbor.choices import TLS, items
+from breakwater.harbor.copies import OUR_LABEL, Cluster, Wanted, is_ours, look, texts
+from breakwater.harbor.draft import ADMIN_FILE, DRAFTED, INITIAL, Draft, draft
 from breakwater.secrets import Store, remember
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from breakwater import harbor_limits
 from breakwater.export import STRICT, allowed
+from breakwater.harbor import limits as harbor_limits
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

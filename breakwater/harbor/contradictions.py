@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from breakwater.chart_paths import claim_path
-from breakwater.extra_values import extra_problems
-from breakwater.harbor_parts import Volume
-from breakwater.harbor_settings import Harbor
-from breakwater.image_storage import S3
+from breakwater.harbor.chart_paths import claim_path
+from breakwater.harbor.extra_values import extra_problems
+from breakwater.harbor.image_storage import S3
+from breakwater.harbor.parts import Volume
+from breakwater.harbor.settings import Harbor
 from breakwater.problems import UNSHOWN, Problem, listed
 from breakwater.quantities import quantity
 

@@ -11,7 +11,7 @@ import httpx
 
 from breakwater.cluster import wait
 from breakwater.commands import Refusal
-from breakwater.harbor_api import LIMIT, Harbor, HarborError, why
+from breakwater.harbor.api import LIMIT, Harbor, HarborError, why
 
 # Nodes that are asked at the same time.
 _AT_ONCE = 8

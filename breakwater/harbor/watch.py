@@ -13,8 +13,8 @@ from urllib3.exceptions import HTTPError
 
 from breakwater.cluster import LIMIT, ClusterAccess, NoAnswer, api, newest_event, wait, wait_for_release
 from breakwater.commands import Refusal
-from breakwater.harbor_look import Look, Object, is_ready, name_of, statuses, time_of
-from breakwater.harbor_states import GUIDE, State, recognised, stale
+from breakwater.harbor.look import Look, Object, is_ready, name_of, statuses, time_of
+from breakwater.harbor.states import GUIDE, State, recognised, stale
 
 # Seconds between two looks of this kind: each asks for a dozen things.
 _EVERY = 5.0

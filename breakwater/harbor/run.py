@@ -6,19 +6,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from breakwater import harbor_secrets, releases
-from breakwater.chart_values import known_values, unknown_values
+from breakwater import releases
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
-from breakwater.harbor_admin import set_admin_password
-from breakwater.harbor_api import ADMIN, Harbor
-from breakwater.harbor_claims import claim_name, volume_problems
-from breakwater.harbor_copies import Wanted
-from breakwater.harbor_health import Doors, not_healthy, wait_until_healthy
-from breakwater.harbor_ports import ground_problems
-from breakwater.harbor_upgrade import backup_problem, data_problems, dump_command, release_problems
-from breakwater.harbor_values import Known, full_name, values, volumes
-from breakwater.harbor_watch import wait_for_leftovers, wait_until_ready
+from breakwater.harbor import secrets as harbor_secrets
+from breakwater.harbor.admin import set_admin_password
+from breakwater.harbor.api import ADMIN, Harbor
+from breakwater.harbor.chart_values import known_values, unknown_values
+from breakwater.harbor.claims import claim_name, volume_problems
+from breakwater.harbor.copies import Wanted
+from breakwater.harbor.health import Doors, not_healthy, wait_until_healthy
+from breakwater.harbor.ports import ground_problems
+from breakwater.harbor.upgrade import backup_problem, data_problems, dump_command, release_problems
+from breakwater.harbor.values import Known, full_name, values, volumes
+from breakwater.harbor.watch import wait_for_leftovers, wait_until_ready
 from breakwater.helm import Chart
 from breakwater.settings import Settings
 from breakwater.survey import Survey

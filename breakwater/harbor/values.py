@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from breakwater.chart_paths import PARTS, STORES, claim_path
-from breakwater.harbor_adoption import fullname
-from breakwater.harbor_choices import CA, SECRETS, TLS, TOKEN, USER
-from breakwater.harbor_contradictions import volumes_of
-from breakwater.harbor_parts import Needs, Volume
-from breakwater.harbor_settings import DATABASE_SECRET, REDIS_SECRET, STORAGE_SECRET, Harbor
-from breakwater.image_storage import S3, Gcs
+from breakwater.harbor.adoption import fullname
+from breakwater.harbor.chart_paths import PARTS, STORES, claim_path
+from breakwater.harbor.choices import CA, SECRETS, TLS, TOKEN, USER
+from breakwater.harbor.contradictions import volumes_of
+from breakwater.harbor.image_storage import S3, Gcs
+from breakwater.harbor.parts import Needs, Volume
+from breakwater.harbor.settings import DATABASE_SECRET, REDIS_SECRET, STORAGE_SECRET, Harbor
 from breakwater.settings import Settings
 
 # What the pods read from Secrets of ours, which the chart's own checksums do not see.

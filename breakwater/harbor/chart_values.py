@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from breakwater.commands import Refusal
-from breakwater.extra_values import FREE
+from breakwater.harbor.extra_values import FREE
 from breakwater.helm import Chart
 from breakwater.problems import UNSHOWN, Problem, did_you_mean, path_of
 

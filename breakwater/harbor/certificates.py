@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from breakwater import tls
-from breakwater.harbor_adoption import Place
-from breakwater.harbor_choices import CA, TLS, TO_BASTION, TO_CLUSTER
-from breakwater.harbor_copies import Cluster, Wanted
+from breakwater.harbor.adoption import Place
+from breakwater.harbor.choices import CA, TLS, TO_BASTION, TO_CLUSTER
+from breakwater.harbor.copies import Cluster, Wanted
 from breakwater.secrets import fingerprint
 from breakwater.tls import Pair
 

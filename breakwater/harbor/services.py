@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from breakwater import harbor_limits, limits
+from breakwater import limits
 from breakwater.export import STRICT, allowed
-from breakwater.image_storage import SOURCE
+from breakwater.harbor import limits as harbor_limits
+from breakwater.harbor.image_storage import SOURCE
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from breakwater import harbor_limits, limits, versions
+from breakwater import limits, versions
 from breakwater.export import STRICT, allowed
-from breakwater.harbor_parts import Probes, Replicas, Resources, Volumes
-from breakwater.harbor_services import Database, Redis
-from breakwater.image_storage import SOURCE, Store
+from breakwater.harbor import limits as harbor_limits
+from breakwater.harbor.image_storage import SOURCE, Store
+from breakwater.harbor.parts import Probes, Replicas, Resources, Volumes
+from breakwater.harbor.services import Database, Redis
 
 # Secrets of the cluster that hold what Harbor needs to reach others' services.
 DATABASE_SECRET, REDIS_SECRET, STORAGE_SECRET = (

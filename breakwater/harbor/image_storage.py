@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from breakwater import harbor_limits, limits
+from breakwater import limits
 from breakwater.export import STRICT, allowed
+from breakwater.harbor import limits as harbor_limits
 
 SOURCE = "`file:PATH` or `env:NAME`"
 _NAME = "letters, digits and . _ @ -"
