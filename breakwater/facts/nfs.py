@@ -11,6 +11,9 @@ from breakwater.facts.tagged import END, tagged
 # exportfs -s prints `PATH  CLIENT(OPTION,OPTION)`, one a line (exportfs(8)).
 _EXPORT = re.compile(r"^(?P<path>\S+)\s+(?P<client>\S+)\((?P<options>[^)]*)\)$")
 
+# Seconds to look for uploads that never ended, in one export: what was not found by then is not reported.
+_UPLOADS_LIMIT = 10
+
 
 @dataclass(frozen=True)
 class ForeignExport:
@@ -37,6 +40,7 @@ class ServerState:
     mounts: dict[str, str]  # path -> where the file system that holds it (or will) is mounted
     disks: frozenset[str]  # mount points that /etc/fstab or a mount unit names, mounted or not
     clients: frozenset[str]  # addresses of the NFSv4 clients there are right now
+    uploads: dict[str, int]  # pushes to a registry that never ended: directory -> KiB
     errors: tuple[str, ...]  # what exists but could not be read
 
 
@@ -65,6 +69,7 @@ class NfsServer(FactBase[ServerState | None]):
             "sed -n s/^Where=/disk=/p /etc/systemd/system/*.mount 2>/dev/null;",
             *_stat(directories),
             *_mounts(directories),
+            *_uploads(directories),
             END,
         )  # fmt: skip
 
@@ -82,6 +87,7 @@ class NfsServer(FactBase[ServerState | None]):
             mounts={path: where for where, path in (line.split(" ", 1) for line in values["mount"])},
             disks=frozenset(values["disk"]),
             clients=frozenset(address.strip("[]") for address in values["client"]),
+            uploads={path: int(size) for size, path in (line.split("\t", 1) for line in values["upload"])},
             errors=tuple(error.strip() for error in values["error"]),
         )
 
@@ -152,6 +158,22 @@ def _mounts(directories: list[str]) -> list[str | QuoteString]:
         "for d in", *map(QuoteString, directories), "; do",
         'p=$d; while [ ! -e "$p" ]; do p=${p%/*}; p=${p:-/}; done;',
         'echo "mount=$(stat -c %m "$p") $d"; done;',
+    ]  # fmt: skip
+
+
+def _uploads(directories: list[str]) -> list[str | QuoteString]:
+    """Uploads below registries' volumes that began more than a day ago: no push takes so long.
+
+    Images' own directories, which may be very many, are not entered.
+    """
+    if not directories:
+        return []
+    return [
+        "for d in", *map(QuoteString, directories), "; do",
+        f'timeout {_UPLOADS_LIMIT} find "$d"/*/docker/registry/v2/repositories',
+        r"\( -name _manifests -o -name _layers \) -prune -o",
+        r"-path '*/_uploads/*/startedat' -mmin +1440 -printf '%h\0'",
+        "2>/dev/null | xargs -0 -r du -sk 2>/dev/null | sed s/^/upload=/; done;",
     ]  # fmt: skip
 
 

@@ -63,6 +63,7 @@ def server(exports: list[Export], survey: Survey, leaving: Leaving, path: str = 
         yield refuse("; ".join(wrong))
         return
     _warn_of_everyone(exports, live, survey)
+    _warn_of_uploads(live, survey)
     text = text_of([*lines.values(), *(former[place] for place in leaving.paths)])
     commands = [] if live.installed else [install(platform, platform.nfs_server)]
     commands += [_directory(e) for e in exports if not _as_set(e, live)]
@@ -179,6 +180,15 @@ def _warn_of_everyone(exports: Sequence[Export], live: ServerState, survey: Surv
     for foreign in live.foreign:
         if foreign.path in paths and foreign.client == "*":
             survey.warn(f"{foreign.path}: {foreign.place} exports it to everyone; the line is not ours")
+
+
+def _warn_of_uploads(live: ServerState, survey: Survey) -> None:
+    if live.uploads:
+        mib = sum(live.uploads.values()) // 1024
+        survey.warn(
+            f"{len(live.uploads)} uploads of images began more than a day ago and never ended ({mib} MiB),"
+            f" such as {min(live.uploads)}; no run deletes them: docs/troubleshooting.md, Orphaned uploads"
+        )
 
 
 def _users(leaving: Leaving, namespace: str, survey: Survey, live: ServerState) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -95,6 +96,7 @@ class TestNfsServer:
             mounts={"/nowhere": "/"},
             disks=frozenset(),
             clients=frozenset(),
+            uploads={},
             errors=(),
         )
 
@@ -136,12 +138,30 @@ class TestNfsServer:
             mounts=state.mounts,
             disks=frozenset({"/", "/srv", "/data"}),
             clients=frozenset(),
+            uploads={},
             errors=(),
         )
         assert state.mounts["/nowhere"] == "/"
         assert os.path.ismount(state.mounts[f"{root}/a b"])
         [(path, (_, numbers, mode))] = state.directories.items()
         assert (path, numbers, mode) == (f"{root}/a b", f"{owner.st_uid}:{owner.st_gid}", "750")
+
+    def test_uploads_that_never_ended(self, folder_host: FolderHost) -> None:
+        export = folder_host.root / "a b"
+        registry = export / "harbor-harbor-registry-pvc-1/docker/registry/v2/repositories"
+        began = {
+            "library/x/_uploads/old": 90_000,
+            "library/x/_uploads/new": 60,
+            "x/_layers/_uploads/old": 90_000,
+        }
+        for name, age in began.items():
+            file = registry / name / "startedat"
+            file.parent.mkdir(parents=True)
+            file.write_text("x" * 3000)
+            os.utime(file, (time.time() - age,) * 2)
+        uploads = self.read(folder_host, [str(export), "/nowhere"]).uploads
+        assert uploads.keys() == {f"{registry}/library/x/_uploads/old"}
+        assert min(uploads.values()) >= 4
 
     def test_unit_that_is_active_and_not_enabled(self, folder_host: FolderHost) -> None:
         folder_host.program("systemctl", '[ "$1" = is-active ]')
