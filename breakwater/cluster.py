@@ -156,12 +156,16 @@ def _not_ready(opened: client.ApiClient, namespace: str, release: str) -> list[s
         # Helm's own mark; labels are the chart's choice.
         if helm_owner(item)[0] != release:
             continue
-        wanted, ready = item.spec.replicas, item.status.ready_replicas or 0
-        # An upgrade's old pods are ready too, until the controller has seen the new generation.
-        if ready < wanted or (item.status.observed_generation or 0) < item.metadata.generation:
+        status, wanted = item.status, item.spec.replicas
+        ready, new = status.ready_replicas or 0, status.updated_replicas or 0
+        # Pods of before a change are ready too: until the controller has seen the change, and then until
+        # the last of them is gone.
+        old = (status.replicas or 0) - new
+        if min(ready, new) < wanted or old or (status.observed_generation or 0) < item.metadata.generation:
             selector = ",".join(f"{k}={v}" for k, v in (item.spec.selector.match_labels or {}).items())
             pods = core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=LIMIT).items
-            missing.append(f"{item.metadata.name}: {ready} of {wanted} ready{_why(core, pods)}")
+            beside = f", {old} from before still there" if old else ""
+            missing.append(f"{item.metadata.name}: {ready} of {wanted} ready{beside}{_why(core, pods)}")
     return missing
 
 

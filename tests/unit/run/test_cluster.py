@@ -155,7 +155,13 @@ class TestWaitForRelease:
                     "selector": {"matchLabels": labels},
                     "template": {},
                 },
-                "status": {"readyReplicas": ready, "replicas": 2, "observedGeneration": 2, **over},
+                "status": {
+                    "readyReplicas": ready,
+                    "replicas": 2,
+                    "updatedReplicas": 2,
+                    "observedGeneration": 2,
+                    **over,
+                },
             },
         )
         waiting = {"reason": "ErrImagePull", "message": "not found"}
@@ -216,6 +222,20 @@ class TestWaitForRelease:
     def test_an_upgrades_old_pods_do_not_count(self, fake: FakeCluster, access: ClusterAccess) -> None:
         self.workload(fake, "deployments", 2, observedGeneration=1)
         assert "the-deployments: 2 of 2 ready" in self.said(access)
+
+    @pytest.mark.parametrize("kind", ["deployments", "statefulsets"])
+    def test_nor_do_they_while_new_ones_start(
+        self, fake: FakeCluster, access: ClusterAccess, kind: str
+    ) -> None:
+        # two old ones serve, and one new one is not ready
+        self.workload(fake, kind, 2, replicas=3, updatedReplicas=1)
+        assert f"the-{kind}: 2 of 2 ready, 2 from before still there (" in self.said(access)
+
+    def test_an_upgrade_is_over_when_the_old_pods_are_gone(
+        self, fake: FakeCluster, access: ClusterAccess
+    ) -> None:
+        self.workload(fake, "deployments", 2, replicas=3)
+        assert "the-deployments: 2 of 2 ready, 1 from before still there (" in self.said(access)
 
     def test_the_newest_event_says_why(self, fake: FakeCluster, access: ClusterAccess) -> None:
         self.workload(fake, "deployments", 0)

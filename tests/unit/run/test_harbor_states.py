@@ -114,7 +114,12 @@ def deployment(fake: FakeCluster, name: str, ready_pods: int) -> None:
             "selector": {"matchLabels": {"component": name.removeprefix("harbor-")}},
             "template": {},
         },
-        "status": {"readyReplicas": ready_pods, "observedGeneration": 1},
+        "status": {
+            "readyReplicas": ready_pods,
+            "replicas": 1,
+            "updatedReplicas": 1,
+            "observedGeneration": 1,
+        },
     }
     fake.add(DEPLOYMENTS, item)
 
