@@ -186,8 +186,9 @@ def _warn_of_uploads(live: ServerState, survey: Survey) -> None:
     if live.uploads:
         mib = sum(live.uploads.values()) // 1024
         survey.warn(
-            f"{len(live.uploads)} uploads of images began more than a day ago and never ended ({mib} MiB),"
-            f" such as {min(live.uploads)}; no run deletes them: docs/troubleshooting.md, Orphaned uploads"
+            "uploads of images that began more than a day ago and never ended:"
+            f" {len(live.uploads)}, {mib} MiB, such as {min(live.uploads)}; no run deletes them:"
+            " docs/troubleshooting.md, Orphaned uploads"
         )
 
 
