@@ -1,5 +1,6 @@
 """Harbor's volumes as they live, against the settings: what Kubernetes would not let us change."""
 
+import dataclasses
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,6 +10,7 @@ from kubernetes.utils.quantity import parse_quantity
 
 from breakwater.cluster import LIMIT, ClusterAccess, api
 
+_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 # Whose claim a stateful set makes from a template, and the template's name: templates/ of chart 1.19.1.
 _TEMPLATES = {"database": "database-data", "redis": "data", "trivy": "data"}
 
@@ -67,6 +69,7 @@ def volume_problems(
         claims, templates = _claims(opened, namespace), _templates(opened, namespace)
         classes = client.StorageV1Api(opened).list_storage_class(_request_timeout=LIMIT).items
     there = {item.metadata.name for item in classes} | set(made)
+    default = next((item.metadata.name for item in classes if _is_default(item)), None)
     elastic = {item.metadata.name for item in classes if item.allow_volume_expansion}
     problems: list[str] = []
     for name, wanted in volumes.items():
@@ -74,10 +77,32 @@ def volume_problems(
         template = templates.get((f"{full}-{name}", _TEMPLATES.get(name, "")))
         if claim is None and wanted.storage_class not in there:
             problems.append(_no_class(setting, wanted.storage_class, there))
+        if template and template.storage_class is None:
+            # The chart's own default: the cluster gave the claim its class.
+            given = claim.storage_class if claim else default
+            template = dataclasses.replace(template, storage_class=given)
         if live := template or claim:
             grows = name not in _TEMPLATES and live.storage_class in elastic
             problems += _changed(setting, live, wanted, grows)
     return problems
+
+
+def unnamed_classes(access: ClusterAccess, namespace: str, full: str) -> frozenset[str]:
+    """The volumes whose stateful set lives without naming a class, which Kubernetes does not let us add.
+
+    + full: the release's full name
+    """
+    with api(access) as opened:
+        templates = _templates(opened, namespace)
+    return frozenset(
+        volume
+        for volume, template in _TEMPLATES.items()
+        if (live := templates.get((f"{full}-{volume}", template))) and live.storage_class is None
+    )
+
+
+def _is_default(storage_class: client.V1StorageClass) -> bool:
+    return (storage_class.metadata.annotations or {}).get(_DEFAULT) == "true"
 
 
 def _claims(opened: client.ApiClient, namespace: str) -> dict[str, _Live]:

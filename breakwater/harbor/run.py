@@ -13,7 +13,7 @@ from breakwater.harbor import secrets as harbor_secrets
 from breakwater.harbor.admin import set_admin_password
 from breakwater.harbor.api import ADMIN, Harbor
 from breakwater.harbor.chart_values import known_values, unknown_values
-from breakwater.harbor.claims import claim_name, volume_problems
+from breakwater.harbor.claims import claim_name, unnamed_classes, volume_problems
 from breakwater.harbor.copies import Wanted
 from breakwater.harbor.health import Doors, not_healthy, wait_until_healthy
 from breakwater.harbor.ports import ground_problems
@@ -66,6 +66,7 @@ class HarborRun:
         self._harbor = settings.harbor
         self._full = full_name(settings)
         self._plan: harbor_secrets.Plan | None = None
+        self._unnamed: frozenset[str] | None = None
 
     @property
     def next_step(self) -> str:
@@ -77,7 +78,7 @@ class HarborRun:
 
     def problems(self) -> list[str]:
         """All that keeps Harbor from becoming what the settings say, a line each, with the fix."""
-        self._plan, found = None, []
+        self._plan, self._unnamed, found = None, None, []
         for look in (self._of_the_release, self._of_the_values, self._of_the_volumes, self._of_the_ground):
             try:
                 found += look()
@@ -163,7 +164,9 @@ class HarborRun:
 
     def values(self) -> dict[str, Any]:
         """The chart's values."""
-        known = Known(self.plan.database_password, self.plan.secrets_sha, self.plan.tls_sha)
+        if self._unnamed is None:
+            self._unnamed = unnamed_classes(self.access, self._harbor.namespace, self._full)
+        known = Known(self.plan.database_password, self.plan.secrets_sha, self.plan.tls_sha, self._unnamed)
         return values(self.settings, known)
 
     def wait_until_ready(self) -> None:

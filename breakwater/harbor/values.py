@@ -28,15 +28,17 @@ _TRIVY_FAILURES = 10
 
 @dataclass(frozen=True)
 class Known:
-    """What the values say of secrets, as harbor_secrets.plan found it.
+    """What the values say of what lives already: secrets, as harbor.secrets.plan found them, and volumes.
 
     + database_password: of the internal database, which the chart wants in its values
     + secrets_sha, tls_sha: change when what the pods read changes
+    + unnamed: volumes whose stateful set lives without naming its storage class, and must go on so
     """
 
     database_password: str = field(repr=False)
     secrets_sha: str
     tls_sha: str
+    unnamed: frozenset[str] = frozenset()
 
 
 def full_name(settings: Settings) -> str:
@@ -68,7 +70,7 @@ def values(settings: Settings, known: Known) -> dict[str, Any]:
         made["metrics"] = {"enabled": True}
     for name, volume in volumes(settings).items():
         claim = {
-            "storageClass": volume.storage_class,
+            "storageClass": "" if name in known.unnamed else volume.storage_class,
             "accessMode": volume.access_mode,
             "size": volume.size,
         }

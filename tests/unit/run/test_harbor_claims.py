@@ -9,7 +9,7 @@ import pytest
 from fake_cluster import FakeCluster, serving
 
 from breakwater.cluster import ClusterAccess
-from breakwater.harbor.claims import claim_name, volume_problems
+from breakwater.harbor.claims import claim_name, unnamed_classes, volume_problems
 
 CLAIMS = "/api/v1/namespaces/harbor/persistentvolumeclaims"
 SETS = "/apis/apps/v1/namespaces/harbor/statefulsets"
@@ -49,8 +49,9 @@ def access(fake: FakeCluster, tmp_path: Path) -> ClusterAccess:
 
 
 def spec(wanted: Volume) -> dict[str, Any]:
+    named = {"storageClassName": wanted.storage_class} if wanted.storage_class else {}
     return {
-        "storageClassName": wanted.storage_class,
+        **named,
         "accessModes": [wanted.access_mode],
         "resources": {"requests": {"storage": wanted.size}},
     }
@@ -62,7 +63,7 @@ def claim(fake: FakeCluster, volume: str, **over: str) -> None:
     fake.add(CLAIMS, {"metadata": {"name": claim_name("harbor", volume)}, "spec": made})
 
 
-def stateful_set(fake: FakeCluster, volume: str, **over: str) -> None:
+def stateful_set(fake: FakeCluster, volume: str, **over: str | None) -> None:
     template = {
         "metadata": {"name": claim_name("harbor", volume).removesuffix(f"-harbor-{volume}-0")},
         "spec": spec(replace(WANTED[volume], **over)),
@@ -135,6 +136,29 @@ def test_another_class_and_another_mode_of_a_template(fake: FakeCluster, access:
         " ReadWriteOnce, and Kubernetes does not change that; set harbor.volumes.database.access_mode ="
         f" 'ReadWriteOncePod' {KEPT}",
     ]
+
+
+def test_a_set_that_names_no_class_goes_by_what_its_claim_was_given(
+    fake: FakeCluster, access: ClusterAccess
+) -> None:
+    stateful_set(fake, "database", storage_class=None)
+    claim(fake, "database")
+    stateful_set(fake, "redis", storage_class=None)
+    claim(fake, "redis", storage_class="slow")
+    stateful_set(fake, "trivy")
+    [line] = problems(access)
+    assert "set harbor.volumes.redis.storage_class = 'slow' to keep it" in line
+    assert unnamed_classes(access, "harbor", "harbor") == {"database", "redis"}
+
+
+def test_a_set_that_names_no_class_and_has_no_claim_goes_by_the_clusters_default(
+    fake: FakeCluster, access: ClusterAccess
+) -> None:
+    marks = {"storageclass.kubernetes.io/is-default-class": "true"}
+    fake.add(CLASSES, {"metadata": {"name": "slow", "annotations": marks}, "provisioner": "x"})
+    stateful_set(fake, "redis", storage_class=None)
+    [line] = problems(access)
+    assert "set harbor.volumes.redis.storage_class = 'slow' to keep it" in line
 
 
 def test_the_refusal_names_a_chapter_that_is_there() -> None:

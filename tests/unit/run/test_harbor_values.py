@@ -1,5 +1,6 @@
 """What Harbor's chart is told, against the chart itself where it is at hand."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -173,3 +174,9 @@ def test_the_real_chart_makes_up_secrets_that_it_is_not_told() -> None:
     told = values_of("defaults")
     del told["core"]["secretName"]
     assert rendered(told) != rendered(told)
+
+
+def test_a_volume_whose_set_names_no_class_is_told_none() -> None:
+    told = values(settings_of({}), dataclasses.replace(KNOWN, unnamed=frozenset({"database"})))
+    claims = told["persistence"]["persistentVolumeClaim"]
+    assert (claims["database"]["storageClass"], claims["redis"]["storageClass"]) == ("", "nfs-client")
