@@ -53,7 +53,7 @@ func main() {
 	}
 	if !known {
 		known := strings.Join(names(), ", ")
-		fmt.Fprintf(os.Stderr, "usage: %s ROLE\nROLE: all, healthcheck, permissions DIR, %s\n", os.Args[0], known)
+		fmt.Fprintf(os.Stderr, "usage: %s ROLE\nROLE: all, healthcheck, permissions DIR, %s (registry serve FILE: with that configuration)\n", os.Args[0], known)
 		os.Exit(2)
 	}
 	where := place{role: name, get: os.Getenv, out: os.Stdout, args: os.Args[2:]}

@@ -16,9 +16,14 @@ import (
 
 const registryConfig = "/etc/registry/config.yml"
 
-// runRegistry is the real distribution registry, on file systems only, with the chart's own configuration.
+// runRegistry is the real distribution registry, on file systems only, with the chart's own configuration,
+// or, as upstream's program takes it, with that of `serve FILE`.
 func runRegistry(ctx context.Context, p place) error {
-	file, err := os.Open(p.file(registryConfig))
+	name := registryConfig
+	if len(p.args) == 2 && p.args[0] == "serve" {
+		name = p.args[1]
+	}
+	file, err := os.Open(p.file(name))
 	if err != nil {
 		return err
 	}
