@@ -19,11 +19,12 @@ from typing import Any
 
 import pytest
 
-from lab import paths
+from lab import bundle_index, paths
 
 REPOSITORY = paths.REPOSITORY
-# The lab with storage alone, which these tests are about: with Harbor each deploy would take minutes more.
-STORAGE_ONLY = str(paths.state() / "storage-only/inventory.py")
+# The lab as a user has it, and with storage alone, which most tests are about: with Harbor each of their
+# deploys would take minutes more.
+WHOLE, STORAGE_ONLY = "lab/inventory.py", str(paths.state() / "storage-only/inventory.py")
 # Seconds: a fresh lab on a slow machine; a deploy from clean; a command on a guest.
 UP, DEPLOY, COMMAND = 1500, 900, 120
 
@@ -45,6 +46,7 @@ class Lab:
     """The lab, by the commands a person would type."""
 
     at = ""  # the snapshot that it was last brought to; empty: nobody knows
+    inventory = STORAGE_ONLY  # whose hosts are deployed and looked at, unless another is named
 
     def __call__(self, *arguments: str, timeout: float = COMMAND, check: bool = True) -> Result:
         """`python -m lab ARGUMENTS`."""
@@ -83,18 +85,18 @@ class Lab:
         """A command in the lab's network."""
         return self("exec", "--", *command, timeout=timeout, check=check)
 
-    def deploy(self, *arguments: str, inventory: str = STORAGE_ONLY, check: bool = True) -> Result:
+    def deploy(self, *arguments: str, inventory: str = "", check: bool = True) -> Result:
         """The whole deploy, and its report."""
         report = paths.state() / "report.json"
         report.unlink(missing_ok=True)
-        command = deploy_command(*arguments, inventory=inventory)
+        command = deploy_command(*arguments, inventory=inventory or self.inventory)
         result = self.inside(*command, timeout=DEPLOY, check=check)
         result.report = json.loads(report.read_text()) if report.exists() else {}
         return result
 
     def host_tests(self, *arguments: str, check: bool = True) -> Result:
         """`pytest tests/hosts`, as a user runs it."""
-        command = ["pytest", "tests/hosts", "--inventory", STORAGE_ONLY, "-q", *arguments]
+        command = ["pytest", "tests/hosts", "--inventory", self.inventory, "-q", *arguments]
         return self.inside(*command, timeout=300, check=check)
 
 
@@ -125,6 +127,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "faults: part of the full matrix, run with --faults only")
+    config.addinivalue_line("markers", "real_harbor: not shown by the stand-in; `lab up --bundle DIR` has it")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -158,10 +161,20 @@ def lab() -> Iterator[Lab]:
     lock.close()
 
 
+@pytest.fixture(autouse=True)
+def of_the_real_harbor(request: pytest.FixtureRequest) -> None:
+    """What the stand-in cannot show is listed as not shown."""
+    if "real_harbor" in request.keywords:
+        request.getfixturevalue("lab")
+        if bundle_index.image_named(bundle_index.load(paths.state() / "bundle"), "harbor-standin"):
+            pytest.skip("not shown: this lab's bundle has the stand-in for Harbor (docs/bundle.md)")
+
+
 @pytest.fixture
 def clean(lab: Lab) -> Lab:
     """Hosts that breakwater never touched."""
     lab("reset", "clean", timeout=300)
+    lab.inventory = STORAGE_ONLY
     return lab
 
 
@@ -178,7 +191,24 @@ def deployed_once(lab: Lab) -> Lab:
 @pytest.fixture
 def deployed(deployed_once: Lab) -> Lab:
     """Hosts where the deploy of storage went through. A test leaves them so, by hand or by another deploy."""
+    deployed_once.inventory = STORAGE_ONLY
     return deployed_once.go_to("deployed")
+
+
+@pytest.fixture(scope="session")
+def harbored_once(deployed_once: Lab) -> Lab:
+    """Harbor on that storage, saved, for all tests that begin with one."""
+    result = deployed_once.go_to("deployed").deploy(inventory=WHOLE)
+    (paths.state() / "harbor-report.json").write_text(json.dumps(result.report))
+    deployed_once("save", "harbor", timeout=300)
+    return deployed_once
+
+
+@pytest.fixture
+def harbored(harbored_once: Lab) -> Lab:
+    """A lab with all that `make demo` makes. A test leaves it so, by hand or by another deploy."""
+    harbored_once.inventory = WHOLE
+    return harbored_once.go_to("harbor")
 
 
 @pytest.fixture
@@ -188,5 +218,13 @@ def first_report(deployed_once: Lab) -> dict[str, Any]:
     return report
 
 
+@pytest.fixture
+def harbor_report(harbored_once: Lab) -> dict[str, Any]:
+    """What the deploy that installed Harbor reported."""
+    report: dict[str, Any] = json.loads((paths.state() / "harbor-report.json").read_text())
+    return report
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    Path(paths.state() / "first-report.json").unlink(missing_ok=True)
+    for name in ("first-report.json", "harbor-report.json"):
+        (paths.state() / name).unlink(missing_ok=True)
