@@ -182,7 +182,7 @@ def clean(lab: Lab) -> Lab:
 def deployed_once(lab: Lab) -> Lab:
     """One deploy from clean, saved, for all tests that begin after one."""
     lab("reset", "clean", timeout=300)
-    result = lab.deploy()
+    result = lab.deploy(inventory=STORAGE_ONLY)
     (paths.state() / "first-report.json").write_text(json.dumps(result.report))
     lab("save", "deployed", timeout=300)
     return lab

@@ -102,10 +102,13 @@ def test_no_dns_at_all(fake: FakeCluster, access: ClusterAccess) -> None:
     assert "; install CoreDNS" in line
 
 
-@pytest.mark.parametrize("slices", ["none", "not ready", "another's"])
+@pytest.mark.parametrize("slices", ["none", "not ready", "nobody's", "another's"])
 def test_a_dns_without_a_ready_pod(fake: FakeCluster, access: ClusterAccess, slices: str) -> None:
     if slices == "not ready":
         endpoints(fake, ready=False)
+    elif slices == "nobody's":  # as Kubernetes has it when no pod is there
+        endpoints(fake, ready=True)
+        fake.objects[SLICES][0]["endpoints"] = None
     elif slices == "another's":
         endpoints(fake, ready=True, name="metrics")
     else:
