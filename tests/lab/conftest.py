@@ -77,6 +77,10 @@ class Lab:
             self("reset", snapshot, timeout=300)
         return self
 
+    def spoil(self) -> None:
+        """It is not as it was brought there, so the next test that needs it brings it there again."""
+        self.at = ""
+
     def on(self, host: str, command: str, *, timeout: float = COMMAND, check: bool = True) -> str:
         """A command as root on a guest; what it printed."""
         return self("ssh", host, command, timeout=timeout, check=check).output

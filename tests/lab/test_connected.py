@@ -43,7 +43,7 @@ def test_charts_from_a_repository_and_images_from_a_registry(harbored: Lab, tmp_
         events = harbored.inside("kubectl", *HARBOR, "get", "events", "-o", "jsonpath={.items[*].message}")
         assert f'Successfully pulled image "{image["name"]}"' in events.output
     finally:
-        harbored("reset", "harbor", timeout=300)
+        harbored.spoil()
 
 
 def portal_image(lab: Lab) -> str:

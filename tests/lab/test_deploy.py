@@ -94,7 +94,7 @@ def test_a_lost_host_ends_the_run_before_anything_changes(deployed: Lab) -> None
         assert result.report["hosts"]["storage"]["NFS server"]["status"] == "not reached"
         assert "No such file" in deployed.on("storage", f"ls {OURS}", check=False)
     finally:
-        deployed("reset", "deployed", timeout=300)
+        deployed.spoil()
 
 
 def changes_nothing(lab: Lab) -> None:

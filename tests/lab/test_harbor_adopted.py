@@ -45,7 +45,7 @@ def by_hand(harbored: Lab) -> Iterator[Lab]:
     wait = ("kubectl", *MINE, "wait", "--for=condition=Available", "deployment/harbor-core")
     harbored.inside(*wait, f"--timeout={FILLED}s", timeout=FILLED + 30)
     yield harbored
-    harbored("reset", "harbor", timeout=300)
+    harbored.spoil()
 
 
 def test_its_secrets_and_volumes_are_kept_and_its_password_is_not(by_hand: Lab, tmp_path: Path) -> None:

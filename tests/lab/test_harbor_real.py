@@ -31,7 +31,7 @@ def test_a_database_that_is_ready_and_empty_is_named_and_its_data_not_thrown_awa
         assert "this Harbor was up before: restore its database from a dump" in said
         assert "delete pvc" not in said
     finally:
-        harbored("reset", "harbor", timeout=300)
+        harbored.spoil()
 
 
 def test_a_database_that_crashes_after_a_stall_is_named_and_waited_for(harbored: Lab) -> None:
@@ -45,4 +45,4 @@ def test_a_database_that_crashes_after_a_stall_is_named_and_waited_for(harbored:
         assert "harbor-database-0: PostgreSQL recovers after a process of its exited with" in waited.output
         harbored.host_tests("-k", "test_harbor")
     finally:
-        harbored("reset", "harbor", timeout=300)
+        harbored.spoil()

@@ -60,7 +60,7 @@ def changed(harbored_once: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ite
     after = pods(lab, "portal")
     portals = len(pods(lab)) - len(after)
     yield Changed(run, lab.deploy(inventory=inventory), before, after, portals, seen, password)
-    lab("reset", "harbor", timeout=300)
+    lab.spoil()
 
 
 def test_changed_settings_touch_only_what_they_mean(changed: Changed) -> None:

@@ -63,7 +63,7 @@ def test_one_that_was_uninstalled_comes_back_with_its_data(harbored: Lab) -> Non
         assert harbored.inside("kubectl", *MINE, "get", "pvc", "-o", "name").output == claims
         harbored.host_tests("-k", "test_harbor")
     finally:
-        harbored("reset", "harbor", timeout=300)
+        harbored.spoil()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ BOOT, AGAIN = 400, 240
 def afterwards(deployed_once: Lab) -> Iterator[None]:
     """The lab is deployed again, whatever the tests here left."""
     yield
-    deployed_once("reset", "deployed", timeout=300)
+    deployed_once.spoil()
 
 
 @pytest.fixture(scope="module")
