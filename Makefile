@@ -31,7 +31,7 @@ unit: .venv/ready ## tests without a host: seconds
 	pytest tests/unit
 
 lab-test: .venv/ready ## tests on the lab's real hosts
-	python -m pytest tests/lab
+	python -m pytest tests/lab --durations 30
 
 faults: .venv/ready ## the full fault matrix on the lab, each fault from a clean lab: long, and not in CI
 	python -m pytest tests/lab --faults

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -108,6 +109,11 @@ def deploy_command(*arguments: str, inventory: str = STORAGE_ONLY) -> list[str]:
     """The command line of a deploy on the lab."""
     report = f"report={paths.state() / 'report.json'}"
     return ["pyinfra", "-y", "--data", report, *arguments, inventory, "deploy.py"]
+
+
+def lab_settings() -> dict[str, Any]:
+    """The lab's settings. No constant: some follow from its bundle, which is there once the lab is up."""
+    return runpy.run_path(str(paths.LAB / "group_data/all.py"))
 
 
 def varied(folder: Path, **settings: object) -> str:

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 from lab import bundle_index, paths
-from lab.group_data import all as lab_settings
 from tests.lab import connected
-from tests.lab.conftest import Lab, varied
+from tests.lab.conftest import Lab, lab_settings, varied
 
 NODES = ("node1", "node2")
 HARBOR = ("--namespace", "harbor")
 
 
 def test_charts_from_a_repository_and_images_from_a_registry(harbored: Lab, tmp_path: Path) -> None:
+    settings = lab_settings()
     index = bundle_index.load(paths.state() / "bundle")
     [image] = [i for i in index["images"] if i["name"] == portal_image(harbored)]
     for name in ("inventory", "charts", "registry"):
@@ -31,8 +31,8 @@ def test_charts_from_a_repository_and_images_from_a_registry(harbored: Lab, tmp_
                 inventory=varied(
                     tmp_path / "inventory",
                     bundle=None,
-                    provisioner={**lab_settings.provisioner, "repository": charts},
-                    harbor={**lab_settings.harbor, "repository": charts},
+                    provisioner={**settings["provisioner"], "repository": charts},
+                    harbor={**settings["harbor"], "repository": charts},
                 )
             )
         assert result.report["result"] == "done"

@@ -12,9 +12,8 @@ import pytest
 
 from breakwater import tls
 from lab import paths
-from lab.group_data import all as lab_settings
 from lab.guests import GUESTS
-from tests.lab.conftest import Lab, varied
+from tests.lab.conftest import Lab, lab_settings, varied
 from tests.lab.test_deploy import changes_nothing, needs_three_commands_a_host_at_most
 from tests.lab.test_storage_faults import reboot_storage
 
@@ -82,12 +81,13 @@ def test_edited_and_deleted_objects_are_named_and_put_back(harbored: Lab) -> Non
 
 
 def test_what_cannot_be_changed_is_refused_before_anything_is(harbored: Lab, tmp_path: Path) -> None:
-    volumes = {**lab_settings.harbor["volumes"], "database": {"size": "7Gi"}}
+    harbor = lab_settings()["harbor"]
+    volumes = {**harbor["volumes"], "database": {"size": "7Gi"}}
     node_ports = {"http": 30012, "https": 30013}
     taken = ("create", "service", "nodeport", "taken", "--tcp=80", "--node-port=30012")
     harbored.inside("kubectl", *taken)
     try:
-        settings = {**lab_settings.harbor, "volumes": volumes, "node_ports": node_ports}
+        settings = {**harbor, "volumes": volumes, "node_ports": node_ports}
         refused = harbored.deploy(inventory=varied(tmp_path, harbor=settings), check=False)
     finally:
         harbored.inside("kubectl", "delete", "service", "taken")
@@ -162,7 +162,7 @@ def test_harbor_comes_back_by_itself_when_the_storage_host_was_away(harbored: La
 def ends_soon(lab: Lab, folder: Path) -> None:
     """Both sides have a certificate by our CA that ends in less than 30 days."""
     ca = tls.Pair((folder / "ca.crt").read_text(), (folder / "ca.key").read_text())
-    names = tls.names_of(lab_settings.domain, NODES)
+    names = tls.names_of(lab_settings()["domain"], NODES)
     old = tls.new_certificate(ca, names, datetime.now(UTC) - timedelta(days=370))
     (folder / "tls.crt").write_text(old.certificate)
     (folder / "tls.key").write_text(old.key)

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import paths
-from lab.group_data import all as lab_settings
-from tests.lab.conftest import Lab, varied
+from tests.lab.conftest import Lab, lab_settings, varied
 
 NAMESPACE = "harbor"
 MINE = ("--namespace", NAMESPACE)
@@ -31,7 +30,7 @@ def by_hand(harbored: Lab) -> Iterator[Lab]:
     mark = {"metadata": {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}
     harbored.inside("kubectl", "patch", "storageclass", "breakwater", "--patch", json.dumps(mark))
     [chart] = (paths.state() / "bundle/charts").glob("harbor-1.19.*.tgz")
-    trivy = str(lab_settings.harbor.get("trivy", {}).get("enabled", True)).lower()
+    trivy = str(lab_settings()["harbor"]["trivy"]["enabled"]).lower()
     harbored.inside(
         "helm",
         "install",
@@ -58,7 +57,7 @@ def test_its_secrets_and_volumes_are_kept_and_its_password_is_not(by_hand: Lab, 
     assert not folder.exists()
 
     volumes = {name: {"size": size, "access_mode": "ReadWriteOnce"} for name, size in SIZES.items()}
-    inventory = varied(tmp_path, harbor={**lab_settings.harbor, "volumes": volumes})
+    inventory = varied(tmp_path, harbor={**lab_settings()["harbor"], "volumes": volumes})
     taken = by_hand.deploy(inventory=inventory)
 
     assert taken.report["result"] == "done"

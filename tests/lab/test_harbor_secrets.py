@@ -16,8 +16,7 @@ import pytest
 import yaml
 
 from lab import paths
-from lab.group_data import all as lab_settings
-from tests.lab.conftest import Lab, Result, varied
+from tests.lab.conftest import Lab, Result, lab_settings, varied
 from tests.lab.test_harbor import pods
 
 MINE = ("--namespace", "harbor")
@@ -51,7 +50,7 @@ def changed(harbored_once: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ite
     password = folder / "password"
     password.write_text(f"{ANOTHER}\n")
     password.chmod(0o600)
-    settings = {**lab_settings.harbor, "admin_password": f"file:{password}", "replicas": {"portal": 2}}
+    settings = {**lab_settings()["harbor"], "admin_password": f"file:{password}", "replicas": {"portal": 2}}
     inventory = varied(folder, harbor=settings)
     lab.inside("kubectl", *MINE, "delete", "secret", "harbor-secrets")
     before = pods(lab, "portal")
