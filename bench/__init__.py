@@ -1,0 +1,1 @@
+"""Measurements that are run by hand, and stand in docs/measurements.md."""

@@ -1,0 +1,1 @@
+"""Envoy as a registry's proxy, against the registry itself and against nginx and haproxy."""
