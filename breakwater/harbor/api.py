@@ -3,10 +3,11 @@
 What it relies on is Harbor 2.15.1's own behaviour; tests/live shows each point on a Harbor that runs.
 """
 
+import json
 import re
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Self
@@ -22,10 +23,12 @@ CHARTS_PASSWORD = "Harbor12345"  # noqa: S105
 LIMIT = httpx.Timeout(30, connect=5)
 # How often a call is made at most, and seconds before it is made again; doubled each time.
 TRIES, _PAUSE, _LONGEST_PAUSE = 4, 1.0, 10.0
-# Asking twice changes nothing. (Of the others only those are repeated that never reached Harbor.)
+# Asking twice changes nothing.
 _READING = {"GET", "HEAD"}
 # Nobody behind the door is ready, or too many ask.
 _NOT_NOW = {429, 502, 503, 504}
+# Of these it is known that nothing was begun.
+_NOT_TAKEN = {429, 503}
 # After a wrong password Harbor refuses every login of that user for 1.5 s, right ones too, and only then
 # answers the wrong one; and it refuses all logins at once while its database is away. So a 401 that took
 # less is no verdict: it is asked again, for some seconds.
@@ -33,6 +36,10 @@ _VERDICT, _ASK_AGAIN, _AGAIN_FOR = 1.5, 0.1, 20.0
 _WHO_TRIES = "the log of core's pod names who tries it: stop that, and run again"
 # Characters of what Harbor says.
 _WORDS = 200
+
+
+# Harbor otherwise takes a project's name that is a number for its id.
+_NAMED = {"X-Is-Resource-Name": "true"}
 
 
 class HarborError(Refusal):
@@ -92,7 +99,7 @@ class Harbor:
         tries: int = TRIES,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._who, self._tries = (user, password), tries
+        self._url, self._who, self._tries = url, (user, password), tries
         self._client = httpx.Client(
             base_url=f"{url}/api/v2.0",
             verify=_trusting(ca),
@@ -112,7 +119,7 @@ class Harbor:
 
     def ping(self) -> None:
         """Core answers; its components may be down."""
-        self._call("GET", "/ping")
+        self.call("GET", "/ping")
 
     def health(self) -> Health:
         """What Harbor says of its components. It answers 200 whatever they are, late when storage stalls."""
@@ -142,7 +149,20 @@ class Harbor:
         if login is None:
             raise HarborError("PUT", "/users/…/password", 403, "the old password does not log in")
         path, body = f"/users/{int(login['user_id'])}/password", {"old_password": old, "new_password": new}
-        self._call("PUT", path, who=(user, old), body=body)
+        self.call("PUT", path, who=(user, old), body=body)
+
+    def admits(self, robot: str, secret: str) -> bool:
+        """Whether a robot may come to the registry. A token would be no proof: a wrong secret gets one, too.
+
+        + robot: its whole name
+        """
+        try:
+            self.call("GET", f"{self._url}/v2/", who=(robot, secret))
+        except HarborError as error:
+            if error.status != 401:
+                raise
+            return False
+        return True
 
     def _login(self, user: str, password: str) -> dict[str, Any] | None:
         """The user as Harbor knows it; None for a wrong password."""
@@ -161,7 +181,7 @@ class Harbor:
             time.sleep(_ASK_AGAIN)
 
     def _json(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        response = self._call(method, path, **how)
+        response = self.call(method, path, **how)
         try:
             answer = response.json()
         except ValueError:
@@ -170,21 +190,31 @@ class Harbor:
             raise HarborError(method, path, response.status_code, "no JSON: is this Harbor's address?")
         return answer
 
-    def _call(
+    def call(
         self,
         method: str,
         path: str,
         who: tuple[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        named: bool = False,
     ) -> httpx.Response:
-        """One call, repeated as often as it may be. Raises HarborError, in which no secret is said back."""
+        """One call, repeated as often as it may be; in an error no secret is said back.
+
+        + path: below /api/v2.0
+        + who: user and password, when not this client's own
+        + named: the project in the path is a name, of digits as it may be, and not a number
+        """
         who = who or self._who
         auth = httpx.BasicAuth(*who) if who[0] else None
         left, pause = self._tries, _PAUSE
         while True:
             left -= 1
             try:
-                response = self._client.request(method, path, auth=auth, json=body)
+                response = self._client.request(
+                    method, path, auth=auth, json=body, params=query, headers=_NAMED if named else None
+                )
             except httpx.RequestError as error:
                 failed = HarborError(method, path, None, why(error))
                 again = method in _READING or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -192,13 +222,25 @@ class Harbor:
             else:
                 if response.is_success:
                     return response
-                secrets = [who[1], *(v for k, v in (body or {}).items() if "password" in k or "secret" in k)]
+                secrets = [who[1], *_secrets_in(body)]
                 failed = HarborError(method, path, response.status_code, _said(response, secrets))
-                again = method in _READING and response.status_code in _NOT_NOW
+                again = response.status_code in (_NOT_NOW if method in _READING else _NOT_TAKEN)
             if not again or not left:
                 raise failed
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _secrets_in(body: object, key: str = "") -> Iterator[str]:
+    """All that is nobody's to read, however deep it is."""
+    if isinstance(body, Mapping):
+        for name, value in body.items():
+            yield from _secrets_in(value, str(name))
+    elif isinstance(body, list | tuple):
+        for value in body:
+            yield from _secrets_in(value, key)
+    elif isinstance(body, str) and any(word in key for word in ("password", "secret", "auth_header")):
+        yield body
 
 
 def password_fault(password: str) -> str:
@@ -253,7 +295,8 @@ def _said(response: httpx.Response, secrets: Iterable[str]) -> str:
         text = response.text
     text = str(text)
     for secret in filter(None, secrets):
-        text = text.replace(secret, "…")
+        # As it is, and as JSON has it.
+        text = text.replace(secret, "…").replace(json.dumps(secret)[1:-1], "…")
     lines = [line for line in text.splitlines() if line.strip()]
     return _plain(lines[0]) if lines and not lines[0].lstrip().startswith("<") else response.reason_phrase
 

@@ -83,7 +83,7 @@ def _chart(version: str) -> str:
     return version
 
 
-def _between(least: int, most: int, what: str = "", reason: str = "") -> AfterValidator:
+def between(least: int, most: int, what: str = "", reason: str = "") -> AfterValidator:
     """A whole number in these bounds.
 
     + what: its unit, with a space before it
@@ -177,17 +177,17 @@ Source = Annotated[str, Strict(), AfterValidator(_source)]
 Release = Annotated[str, Strict(), AfterValidator(_release)]
 Chart = Annotated[str, Strict(), AfterValidator(_chart)]
 NodePort = Annotated[
-    int, Strict(), _between(FIRST_PORT, LAST_PORT, reason=", where Kubernetes has its node ports")
+    int, Strict(), between(FIRST_PORT, LAST_PORT, reason=", where Kubernetes has its node ports")
 ]
-Port = Annotated[int, Strict(), _between(1, 65535)]
-Replicas = Annotated[int, Strict(), _between(1, MOST_REPLICAS)]
-Wait = Annotated[int, Strict(), _between(SHORTEST_WAIT, LONGEST_WAIT, " seconds")]
-ProbeSeconds = Annotated[int, Strict(), _between(1, 300, " seconds")]
-Failures = Annotated[int, Strict(), _between(1, 100)]
+Port = Annotated[int, Strict(), between(1, 65535)]
+Replicas = Annotated[int, Strict(), between(1, MOST_REPLICAS)]
+Wait = Annotated[int, Strict(), between(SHORTEST_WAIT, LONGEST_WAIT, " seconds")]
+ProbeSeconds = Annotated[int, Strict(), between(1, 300, " seconds")]
+Failures = Annotated[int, Strict(), between(1, 100)]
 # The chart's own 300 seconds were too few for a first start on a slow disk.
-Start = Annotated[int, Strict(), _between(300, 7200, " seconds")]
+Start = Annotated[int, Strict(), between(300, 7200, " seconds")]
 # 0 is what Harbor's core uses, and it knows no other.
-Index = Annotated[int, Strict(), _between(1, 15)]
+Index = Annotated[int, Strict(), between(1, 15)]
 ClusterClass = Annotated[str, Strict(), AfterValidator(_cluster_class)]
 Host = Annotated[str, Strict(), AfterValidator(_service)]
 RedisHost = Annotated[str, Strict(), AfterValidator(_redis_host)]

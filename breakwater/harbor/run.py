@@ -21,6 +21,7 @@ from breakwater.harbor.upgrade import backup_problem, data_problems, dump_comman
 from breakwater.harbor.values import Known, full_name, values, volumes
 from breakwater.harbor.watch import wait_for_leftovers, wait_until_ready
 from breakwater.helm import Chart
+from breakwater.secrets import Store
 from breakwater.settings import Settings
 from breakwater.survey import Survey
 from breakwater.volumes import volumes_below
@@ -71,8 +72,14 @@ class HarborRun:
     @property
     def next_step(self) -> str:
         """Where a person finds it, and what lets them in."""
-        home = self._harbor.admin_password or self.folder / "admin_password"
-        return f"{self._url()} as {ADMIN}, with the password in {home}; its CA is {self._doors().ca}"
+        return (
+            f"{self._url()} as {ADMIN}, with the password in {self.password_at}; its CA is {self._doors().ca}"
+        )
+
+    @property
+    def password_at(self) -> str:
+        """Where the administrator's password is: a file, or env:NAME."""
+        return str(self._harbor.admin_password or self.folder / "admin_password").removeprefix("file:")
 
     # What preflight asks
 
@@ -154,6 +161,12 @@ class HarborRun:
             raise Refusal("harbor: its secrets were not looked at by this run; run again with the bastion")
         return self._plan
 
+    def held_ca(self) -> dict[str, str]:
+        """{ca.crt, ca.key: content} as this machine has them, or will have. Raises Refusal."""
+        names = ("ca.crt", "ca.key")
+        made = {name: self.plan.files[name] for name in names if name in self.plan.files}
+        return {**Store(self.folder).read(*names), **made}
+
     def missing_secrets(self) -> list[str]:
         """What is not where it belongs, in words."""
         return list(self.plan.lines)
@@ -202,6 +215,10 @@ class HarborRun:
             )
         for line in lines:
             print(f"    {line}", flush=True)
+
+    def administrator(self) -> Harbor:
+        """Harbor's API as its administrator, past the proxies."""
+        return Harbor(self._url(), self._doors().ca, ADMIN, self.plan.admin.wanted)
 
     def directories(self) -> list[str]:
         """Where Harbor's volumes are on the storage host. Raises Refusal when a claim has no volume there."""

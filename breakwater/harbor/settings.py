@@ -41,6 +41,12 @@ class NodePorts:
             f"{harbor_limits.FIRST_PORT} to {harbor_limits.LAST_PORT}, no other Service's"
         ),
     )
+    allow: Literal["proxies+nodes", "any"] = Field(
+        default="proxies+nodes",
+        description="Who may come to them: whoever does is past the proxies and all of their rules. With an"
+        " empty group proxies everyone may, as there is no other way in.",
+        json_schema_extra=allowed("`proxies+nodes` (this machine and pods as well) or `any`"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -190,7 +190,13 @@ def test_what_is_an_answer_is_not_asked_again(ca: str, status: int) -> None:
 
 @pytest.mark.parametrize(
     ("problem", "calls"),
-    [(httpx.ReadTimeout(""), 1), (httpx.Response(502), 1), (httpx.ConnectError("refused"), 4)],
+    [
+        (httpx.ReadTimeout(""), 1),
+        (httpx.Response(502), 1),
+        (httpx.ConnectError("refused"), 4),
+        (httpx.Response(429), 4),
+        (httpx.Response(503), 4),
+    ],
 )
 def test_a_writing_call_is_made_again_only_when_it_never_arrived(ca: str, problem: Any, calls: int) -> None:
     answers = Answers(answer(200, {"user_id": 1}), problem)
@@ -307,6 +313,23 @@ def test_no_secret_is_said(ca: str, caplog: pytest.LogCaptureFixture) -> None:
     for said in (str(caught.value), repr(caught.value), repr(harbor), caplog.text):
         assert SECRET not in said
         assert "An0ther-one" not in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"secret": 'a"b\\c-secret'},
+        {"credential": {"access_key": "ann", "access_secret": 'a"b\\c-secret'}},
+        {"targets": [{"auth_header": 'a"b\\c-secret'}]},
+        {"oidc_client_secret": 'a"b\\c-secret', "oidc_name": "x"},
+    ],
+)
+def test_no_secret_is_said_however_deep_it_is(ca: str, body: dict[str, Any]) -> None:
+    harbor = Harbor("https://h", ca, "admin", SECRET, transport=httpx.MockTransport(echo))
+    with pytest.raises(HarborError) as caught:
+        harbor.call("POST", "/anything", body=body)
+    assert "bad: " in str(caught.value)
+    assert "c-secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What is in Harbor: projects, people, robots, caches and policies, as the settings say."""
