@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     one = add("down", _down, "end all that the lab started, and remove its network", DOWN)
     one.add_argument("--forget", action="store_true", help="also remove its disks, snapshots and keys")
     add("status", _status, "show the hosts and snapshots", f"Exit code: 0 when it is up, {NOT_UP} when not.")
+    add("url", _url, "where this machine's own browser finds the registry, once it is deployed")
     one = add("ssh", _ssh, "a shell, or a command, on a guest as root", SSH)
     one.add_argument("--user", default="root", help="log in as this user (root, or debian, who may sudo)")
     one.add_argument("name", choices=[g.name for g in guests.GUESTS])
@@ -154,6 +155,11 @@ def _status(options: argparse.Namespace) -> int:
     return 0 if up else NOT_UP
 
 
+def _url(options: argparse.Namespace) -> None:
+    _require_network()
+    print(f"In this machine's own browser: {network.url()}")
+
+
 def _hosts() -> Table:
     table = Table("host", "address", "CPUs", "memory, held / given", "state", box=None, pad_edge=False)
     for guest in guests.GUESTS:
@@ -205,6 +211,8 @@ def _save(options: argparse.Namespace) -> None:
 
 def _reset(options: argparse.Namespace) -> None:
     with _alone(f"reset {options.name}"), Progress() as progress:
+        if options.name != bringup.CLEAN:
+            snapshots.require_bundle(options.name)
         network.up()
         golden = bringup.golden_image()
         progress.step(f"reset to {options.name}", lambda say: snapshots.reset(options.name, golden, say))

@@ -168,6 +168,7 @@ def _boot_all(golden: image.Image, accelerator: str, pause: str, progress: Progr
     for one in [cluster, *booted]:
         one.result()
     progress.step("nodes Ready", lambda say: nodes.wait_ready(snapshots.NODES, READY_LIMIT, say))
+    nodes.give_pod_networks()
 
 
 def _boot(

@@ -3,4 +3,6 @@
 storage = [("storage", {"ssh_hostname": "10.77.0.11"})]
 nodes = [("node1", {"ssh_hostname": "10.77.0.21"}), ("node2", {"ssh_hostname": "10.77.0.22"})]
 proxies = [("proxy", {"ssh_hostname": "10.77.0.31"})]
+# Whoever pushes and pulls from outside: neither a node nor a proxy.
+clients = storage
 bastion = ["@local"]

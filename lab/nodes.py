@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import control_plane, node_files, paths
+from lab.components import POD_NETWORKS
 from lab.guests import Guest, ssh, upload
 from lab.processes import Failure
 
@@ -49,6 +50,13 @@ def join(guest: Guest, say: Say, pause: str = PAUSE_IMAGE) -> None:
     say(f"{guest.name}: starting kubelet and kube-proxy")
     ssh(guest, _install(folder, stamp), input=node_files.archive(content), timeout=180)
     say(f"{guest.name}: joined in {time.monotonic() - started:.0f} s")
+
+
+def give_pod_networks() -> None:
+    """Say in the cluster which addresses each node's pods have, as a controller does elsewhere."""
+    for name, network in POD_NETWORKS.items():
+        spec = json.dumps({"spec": {"podCIDR": network, "podCIDRs": [network]}})
+        control_plane.kubectl("patch", "node", name, "--type=merge", "--patch", spec)
 
 
 def wait_ready(names: Sequence[str], timeout: float, say: Say) -> None:

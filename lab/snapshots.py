@@ -27,12 +27,14 @@ class Saved:
     + key: content hash of what made the lab it was taken of
     + accelerator: guests go on only under the one they were saved under
     + taken: seconds since 1970
+    + bundle: the one in use then; empty when it is not known
     """
 
     name: str
     key: str
     accelerator: str
     taken: float
+    bundle: str = ""
 
 
 def folder() -> Path:
@@ -92,7 +94,8 @@ def save(name: str, key: str, accelerator: str, say: Say) -> None:
         _each(lambda guest: qemu.monitor(guest, "cont"))
     say("the guests' clocks")
     _each(qemu.set_clock)
-    mark = {"name": name, "key": key, "accelerator": accelerator, "taken": time.time()}
+    made = {"key": key, "accelerator": accelerator, "bundle": _bundle()}
+    mark = {"name": name, "taken": time.time(), **made}
     (target / "whole.new").write_text(json.dumps(mark))
     (target / "whole.new").rename(target / "whole.json")
 
@@ -103,8 +106,8 @@ def reset(name: str, image: Image, say: Say) -> None:
     _unfinished().write_text(name)
     keys.close_connections()
     say("the guests stand still")
-    # What the old control plane says while it ends (its own endpoint is gone, for one) would wait in
-    # the taps and be heard by guests that went back in time, as news from a version not there yet.
+    # What the old control plane said last would wait in the taps and be heard by guests that went back in
+    # time, as news from a version not there yet.
     network.plug(False)
     # All of them before the cluster goes back: a kubelet from later would write into it.
     _each(_halt)
@@ -126,6 +129,21 @@ def reset(name: str, image: Image, say: Say) -> None:
     say(f"until {' and '.join(NODES)} are Ready")
     nodes.wait_ready(NODES, READY_LIMIT, say)
     _unfinished().unlink()
+
+
+def require_bundle(name: str) -> None:
+    """What a deploy took from one bundle, a run with another one changes. Raises Failure."""
+    made_with = find(name).bundle
+    if made_with and made_with != _bundle():
+        raise Failure(
+            f"snapshot {name!r} was made with the bundle {made_with}, and {_bundle() or 'none'} is in use;"
+            f" `python -m lab up --bundle {made_with}` comes first"
+        )
+
+
+def _bundle() -> str:
+    link = paths.state() / "bundle"
+    return str(link.resolve()) if link.exists() else ""
 
 
 def unfinished() -> str | None:

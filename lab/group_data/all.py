@@ -2,6 +2,7 @@
 
 from lab import bundle as _bundle
 from lab import bundle_index as _bundle_index
+from lab import network as _network
 from lab import paths as _paths
 
 _state = _paths.state()
@@ -31,6 +32,21 @@ harbor = {
     },
     "trivy": {"enabled": _scanner, "offline": True},
     "timeout": 3600,
+}
+proxy = {"aliases": [_network.NAME]}
+# No DNS knows the domain.
+trust = {"etc_hosts": True}
+# The blog post's team: a private project without a limit, somebody who pushes there, a robot for the cluster.
+registry = {
+    "users": [{"name": "openstack", "email": "openstack@lab.test"}],
+    "projects": [
+        {
+            "name": "kaps",
+            "quota": "none",
+            "members": [{"user": "openstack", "role": "developer"}],
+            "robots": [{"name": "ci", "allow": ["push"], "pull_secrets": ["default"]}],
+        }
+    ],
 }
 state = str(_state / "bastion")
 

@@ -63,6 +63,7 @@ func size(bytes int64) string {
 // pushed stores what the registry took: the artifact, its tag, and how full the project is now.
 func (c *core) pushed(project doc, repository, reference string, body []byte) error {
 	digest, read := digestOf(body), readManifest(body)
+	defer c.tell(project, repository, reference, digest)
 	return c.store.change(func(w *change) error {
 		c.repositoryOf(w, project, repository)
 		var artifact doc

@@ -18,8 +18,12 @@ func configurations(rq *request) doc {
 	for key := range rq.table.Configuration {
 		found[key] = doc{"value": rq.setting(key), "editable": true}
 	}
+	found["auth_mode"] = doc{"value": rq.setting("auth_mode"), "editable": onlyAdmin(rq)}
 	return found
 }
+
+// onlyAdmin is whether there are no other users: only then another mode of logging in can be chosen.
+func onlyAdmin(rq *request) bool { return len(rq.store.all("users")) <= 1 }
 
 // putConfigurations ignores keys that it does not know, as Harbor does, and refuses other types.
 func putConfigurations(rq *request) (any, error) {
@@ -30,6 +34,9 @@ func putConfigurations(rq *request) (any, error) {
 				return nil, err
 			}
 		}
+	}
+	if mode, asked := rq.body["auth_mode"]; asked && mode != rq.setting("auth_mode") && !onlyAdmin(rq) {
+		return nil, badRequest("the auth mode cannot be modified as new users have been inserted into database")
 	}
 	return nil, rq.store.change(func(w *change) error {
 		for key, value := range rq.body {

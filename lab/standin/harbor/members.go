@@ -7,6 +7,9 @@ var roleNames = []string{"", "projectAdmin", "developer", "guest", "maintainer",
 
 func showMember(rq *request, member doc) doc {
 	found := shown(member)
+	if text(member["entity_type"]) == "g" {
+		return found
+	}
 	// the name is the user's as it is now
 	if user := rq.store.get("users", number(member["entity_id"])); user != nil {
 		found["entity_name"] = user["username"]
@@ -16,7 +19,11 @@ func showMember(rq *request, member doc) doc {
 
 func checkMember(rq *request, w *change, member, old doc) error {
 	role := number(rq.body["role_id"])
-	if old == nil {
+	if group := fields(rq.body["member_group"]); old == nil && len(group) > 0 {
+		if err := checkGroup(rq, w, member, group); err != nil {
+			return err
+		}
+	} else if old == nil {
 		asked := fields(rq.body["member_user"])
 		user := rq.store.one("users", "username", asked["username"])
 		if id := number(asked["user_id"]); id != 0 {
@@ -39,6 +46,26 @@ func checkMember(rq *request, w *change, member, old doc) error {
 	}
 	delete(member, "update_time")
 	member["role_name"] = roleNames[role]
+	return nil
+}
+
+// checkGroup knows OpenID Connect's groups, which are made by naming them; LDAP's need a directory.
+func checkGroup(rq *request, w *change, member, asked doc) error {
+	if rq.setting("auth_mode") != "oidc_auth" || number(asked["group_type"]) != 3 {
+		return badRequest("group_type %d does not fit the auth mode %s", number(asked["group_type"]), text(rq.setting("auth_mode")))
+	}
+	name := text(asked["group_name"])
+	if name == "" {
+		return badRequest("group_name required in body")
+	}
+	for _, other := range w.find("members", "entity_name", name) {
+		if text(other["entity_type"]) == "g" && number(other["project_id"]) == number(rq.project["project_id"]) {
+			return conflict("the project member already exists")
+		}
+	}
+	delete(member, "member_group")
+	delete(member, "creation_time")
+	member["entity_id"], member["entity_name"], member["entity_type"] = 1000+int64(len(rq.store.all("members"))), name, "g"
 	return nil
 }
 

@@ -98,8 +98,14 @@ func hostOnly(host string) string {
 
 func (f *front) doors() http.Handler {
 	core, portal := f.to(f.core), f.to(f.portal)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(inner http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
+		w := &answered{ResponseWriter: inner, status: http.StatusOK}
+		// as upstream's log_format has it, up to what tests count
+		defer func(asked string) {
+			at := time.Now().Format("02/Jan/2006:15:04:05 -0700")
+			fmt.Printf("[%s]:%s - %q %d\n", at, hostOnly(r.RemoteAddr), asked, w.status)
+		}(fmt.Sprintf("%s %s %s", r.Method, r.RequestURI, r.Proto))
 		switch {
 		case strings.HasPrefix(path, "/v1/"), path == "/service/notifications":
 			w.WriteHeader(http.StatusNotFound)
@@ -114,6 +120,19 @@ func (f *front) doors() http.Handler {
 		}
 	})
 }
+
+// answered remembers the status of an answer.
+type answered struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answered) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 func (f *front) to(address string) http.Handler {
 	target := &url.URL{Scheme: "http", Host: address}

@@ -102,6 +102,8 @@ func createProject(rq *request) (any, error) {
 			return notFound("registry %d not found", registry)
 		}
 		id = rq.addProject(w, name, metadata, number(rq.who.doc["user_id"]), rq.who.name, limit)
+		// an allowlist is taken only by a change
+		w.amend("projects", id, func(project doc) { project["cve_allowlist"] = doc{"project_id": id, "items": []any{}} })
 		if registry != 0 {
 			rq.cache(w, id, registry)
 		}
@@ -119,6 +121,17 @@ func (c *core) addProject(w *change, name string, metadata doc, owner int64, own
 	w.add("members", doc{"project_id": id, "entity_id": owner, "entity_name": ownerName, "entity_type": "u",
 		"role_id": 1, "role_name": roleNames[1]})
 	return id
+}
+
+// allowlist keeps the vulnerabilities that a call names; one that names none leaves them.
+func (rq *request) allowlist(project doc) {
+	items := []any{}
+	if wanted, given := rq.body["cve_allowlist"]; given {
+		items = append(items, list(fields(wanted)["items"])...)
+	} else if had := fields(project["cve_allowlist"]); had != nil {
+		return
+	}
+	project["cve_allowlist"] = doc{"project_id": project["project_id"], "items": items}
 }
 
 // cache makes the project that was just added one of another registry, with the policy that Harbor adds.
@@ -148,7 +161,9 @@ func updateProject(rq *request) (any, error) {
 		if wanted, given := fields(rq.body["metadata"])["retention_id"]; given && wanted != metadata["retention_id"] {
 			return badRequest("the retention_id in the request's payload should be omitted, or the present one")
 		}
-		w.set("projects", id, with(old, doc{"metadata": with(metadata, fields(rq.body["metadata"])), "update_time": now()}))
+		changed := with(old, doc{"metadata": with(metadata, fields(rq.body["metadata"])), "update_time": now()})
+		rq.allowlist(changed)
+		w.set("projects", id, changed)
 		return nil
 	})
 }

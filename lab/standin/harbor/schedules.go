@@ -44,6 +44,9 @@ func (rq *request) scheduleOf() string { return path.Base(path.Dir(rq.call.Path)
 
 // getSchedule answers with nothing at all when there is none.
 func getSchedule(rq *request) (any, error) {
+	if err := rq.scans(rq.scheduleOf()); err != nil {
+		return nil, err
+	}
 	found := rq.store.one("schedules", "_of", rq.scheduleOf())
 	if found == nil {
 		return nil, nil
@@ -51,11 +54,19 @@ func getSchedule(rq *request) (any, error) {
 	return shown(found), nil
 }
 
+// scans is whether somebody does what a schedule is for.
+func (rq *request) scans(of string) error {
+	if of == "scanAll" && rq.get("WITH_TRIVY") != "true" {
+		return precondition("no scanner is configured, it's not possible to scan")
+	}
+	return nil
+}
+
 // putSchedule makes the schedule anew, with another number, however it was.
 func putSchedule(rq *request) (any, error) {
 	of, wanted := rq.scheduleOf(), fields(rq.body["schedule"])
-	if of == "scanAll" && rq.get("WITH_TRIVY") != "true" {
-		return nil, precondition("no scanner is configured, it's not possible to scan")
+	if err := rq.scans(of); err != nil {
+		return nil, err
 	}
 	kind, cron := text(wanted["type"]), text(wanted["cron"])
 	switch kind {
@@ -93,7 +104,10 @@ func putSchedule(rq *request) (any, error) {
 func (rq *request) jobParameters(of string) string {
 	put := fields(rq.body["parameters"])
 	kept := doc{}
-	if of == "gc" {
+	switch of {
+	case "purgeaudit":
+		kept = put
+	case "gc":
 		kept = doc{"delete_tag": yes(put["delete_tag"]), "delete_untagged": yes(put["delete_untagged"]),
 			"workers": number(put["workers"])}
 	}

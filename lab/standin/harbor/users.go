@@ -33,6 +33,9 @@ func currentUser(rq *request) (any, error) {
 }
 
 func createUser(rq *request) (any, error) {
+	if mode := text(rq.setting("auth_mode")); mode != "db_auth" {
+		return nil, forbidden("creating local user is not allowed under auth mode: " + mode)
+	}
 	password := text(rq.body["password"])
 	if !strong(password) {
 		return nil, badRequest(weak)

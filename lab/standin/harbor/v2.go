@@ -65,12 +65,38 @@ func (c *core) v2(w http.ResponseWriter, r *http.Request) {
 		other := c.projectOf(from)
 		may = other != nil && c.may(who, other, "pull")
 	}
+	if may && what == "pull" && number(project["registry_id"]) != 0 {
+		_, inside, _ := strings.Cut(repository, "/")
+		c.fromElsewhere(w, r, number(project["registry_id"]), "/v2/"+inside+"/"+found[2]+"/"+found[3])
+		return
+	}
 	if !may || found[2] == "tags" || what == "pull" {
 		scope := map[string]string{"pull": "pull", "push": "pull,push", "delete": "delete"}[what]
 		c.letThrough(w, r, may, "repository:"+repository+":"+scope)
 		return
 	}
 	c.write(w, r, project, repository, found[2], found[3])
+}
+
+// fromElsewhere answers a pull from a proxy cache with what the other registry says: unlike upstream it keeps nothing,
+// and it logs in nowhere.
+func (c *core) fromElsewhere(w http.ResponseWriter, r *http.Request, registry int64, path string) {
+	target, err := url.Parse(text(c.store.get("registries", registry)["url"]))
+	if err != nil {
+		c.refuse(w, err)
+		return
+	}
+	elsewhere := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Path, r.Out.URL.RawPath = path, ""
+			r.SetURL(target)
+			r.Out.Header.Del("Authorization")
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			c.refuse(w, fault{http.StatusBadGateway, "UNKNOWN", err.Error()})
+		},
+	}
+	elsewhere.ServeHTTP(w, r)
 }
 
 func (c *core) projectOf(repository string) doc {
