@@ -15,10 +15,9 @@ help: ## this list
 demo: .venv/ready ## a lab of real hosts on this machine, and the whole deploy on it
 	@$(call section,What it adds to the machine)
 	python -m lab up
-	python -m lab exec -- pyinfra -y lab/inventory.py deploy.py
-	python -m lab exec -- kubectl get storageclass,nodes
-	python -m lab exec -- kubectl --namespace harbor get pods,pvc
 	@$(call section,What is real)
+	python -m lab exec -- pyinfra -y lab/inventory.py deploy.py
+	@python -m lab url
 
 test: lint unit lab-test ## everything: lint, types, unit tests, and the tests on the lab
 
@@ -27,8 +26,8 @@ lint: .venv/ready ## ruff and mypy
 	ruff format --check .
 	mypy
 
-unit: .venv/ready ## tests without a host: seconds
-	pytest tests/unit
+unit: .venv/ready ## tests without a host, on every processor
+	pytest tests/unit --numprocesses auto --dist loadfile
 
 lab-test: .venv/ready ## tests on the lab's real hosts
 	python -m pytest tests/lab --durations 30

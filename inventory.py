@@ -1,5 +1,5 @@
-"""Your hosts, in four groups. Replace the names and addresses; `python -m breakwater check inventory.py`
-says what is missing.
+"""Your hosts, in four groups, and a fifth where you want it. Replace the names and addresses;
+`python -m breakwater check inventory.py` says what is missing.
 
 A host is its name, or a name and what differs from group_data/all.py:
     ("node1", {"ssh_hostname": "10.0.0.21", "ssh_user": "admin", "ssh_port": 22})
@@ -18,6 +18,10 @@ nodes = [
 
 # The hosts that will answer for the registry's domain. May be empty.
 proxies = [("proxy", {"ssh_hostname": "192.0.2.30"})]
+
+# Hosts that push and pull and are no nodes, such as a build machine: they are made to trust the registry,
+# and nothing else is done to them. OPTIONAL.
+# clients = [("ci", {"ssh_hostname": "192.0.2.40"})]
 
 # The machine you are typing on: it has the kubeconfig, and Helm runs here. Always "@local".
 bastion = ["@local"]

@@ -14,6 +14,7 @@ from breakwater.commands import Refusal
 from breakwater.harbor.contradictions import volumes_of
 from breakwater.problems import SettingsError
 from breakwater.reference import settings_page
+from breakwater.registry.settings import Registry
 from breakwater.settings import Settings
 
 _SHOWN_CLIENTS = 4
@@ -141,7 +142,23 @@ def _harbor(settings: Settings) -> str:
     harbor = settings.harbor
     volumes = ", ".join(f"{name} {v.size} of {v.storage_class}" for name, v in volumes_of(harbor).items())
     ports = f"{harbor.node_ports.http} and {harbor.node_ports.https}"
-    return f"Harbor for {settings.external_url}, at the nodes' ports {ports}; volumes: {volumes or 'none'}"
+    said = f"Harbor for {settings.external_url}, at the nodes' ports {ports}; volumes: {volumes or 'none'}"
+    inside = _inside(settings.registry)
+    return f"{said}\nin it {inside}" if inside else said
+
+
+def _inside(registry: Registry) -> str:
+    """How much of what; empty for nothing."""
+    robots = len(registry.robots) + sum(len(project.robots) for project in registry.projects)
+    counts = {
+        "project": len(registry.projects),
+        "user": len(registry.users),
+        "robot": robots,
+        "endpoint": len(registry.endpoints),
+    }
+    found = [f"{count} {what}{'s' if count > 1 else ''}" for what, count in counts.items() if count]
+    cache = [f"Docker Hub's cache {registry.docker_hub_cache}"] if registry.docker_hub_cache else []
+    return ", ".join([*found, *cache])
 
 
 def _table(settings: Settings) -> str:

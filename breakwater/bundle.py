@@ -37,6 +37,16 @@ class BundleChart:
     digest: str
 
 
+@checked(frozen=True)
+class BundleBinary:
+    """A program that is uploaded; its digest is the file's."""
+
+    name: str
+    version: str
+    file: str
+    digest: str
+
+
 @dataclass(frozen=True)
 class Bundle:
     """What is in a bundle's folder."""
@@ -44,6 +54,7 @@ class Bundle:
     root: Path
     charts: tuple[BundleChart, ...]
     images: tuple[BundleImage, ...]
+    binaries: tuple[BundleBinary, ...] = ()
 
     def chart(self, name: str, version: str) -> BundleChart:
         """The chart of that name and version. Raises BundleError when the bundle has none."""
@@ -55,7 +66,7 @@ class Bundle:
 
 
 def read(folder: Path) -> Bundle:
-    """Read a bundle's index, and see that what it names is there and, of charts, unharmed.
+    """Read a bundle's index, and see that what it names is there and, of charts and programs, unharmed.
 
     + folder: holds bundle.json
 
@@ -71,13 +82,15 @@ def read(folder: Path) -> Bundle:
         raise BundleError(f"bundle {folder}: {index.name} is not JSON: {error}") from error
     charts = _entries(BundleChart, data, "charts", folder)
     images = _entries(BundleImage, data, "images", folder)
-    for chart in charts:
-        found = f"sha256:{hashlib.sha256((folder / chart.file).read_bytes()).hexdigest()}"
-        if found != chart.digest:
+    binaries = _entries(BundleBinary, data, "binaries", folder)
+    for entry in (*charts, *binaries):
+        with (folder / entry.file).open("rb") as file:
+            found = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        if found != entry.digest:
             raise BundleError(
-                f"bundle {folder}: {chart.file} has digest {found}, {INDEX} says {chart.digest}"
+                f"bundle {folder}: {entry.file} has digest {found}, {INDEX} says {entry.digest}"
             )
-    return Bundle(folder, tuple(charts), tuple(images))
+    return Bundle(folder, tuple(charts), tuple(images), tuple(binaries))
 
 
 def _entries(kind: type[Any], data: dict[str, Any], key: str, folder: Path) -> list[Any]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from breakwater.facts.preflight import HostState
 from breakwater.platforms import SUPPORTED, platform_of
+from breakwater.ports import taken
+from breakwater.trust.way import way_problems
 
 Pair = tuple[str, str]
 
@@ -22,6 +24,11 @@ class Part:
     exports: tuple[str, ...] = ()  # directories it is to export
     mounts: bool = False  # it is to mount them
     imports: bool = False  # it is to take images from the bundle
+    listens: tuple[tuple[str, int], ...] = ()  # addresses and ports at which it is to serve
+    guards: bool = False  # its node ports are not everybody's
+    domain: str = ""  # it is to find the registry by this name
+    proxies: tuple[str, ...] = ()  # where the domain should lead
+    writes_hosts: bool = False  # the run itself writes the domain into /etc/hosts
 
 
 def lacks(live: HostState, part: Part, storage: str, between: tuple[float, float]) -> list[Pair]:
@@ -36,6 +43,8 @@ def lacks(live: HostState, part: Part, storage: str, between: tuple[float, float
         *(_server(live, part.exports) if part.exports else ()),
         *(_client(live, storage) if part.mounts else ()),
         *(_containerd(live) if part.imports else ()),
+        *(taken(live.taken or (), part.listens) if part.listens else ()),
+        *(way_problems(part.domain, live.way, part.proxies, part.writes_hosts) if part.domain else ()),
     ]
 
 

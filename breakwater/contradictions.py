@@ -11,6 +11,8 @@ from breakwater.addresses import EVERYONE, by_address, canonical, checked_addres
 from breakwater.problems import UNSHOWN, Fault, Problem, did_you_mean, listed
 
 GROUPS = ("storage", "nodes", "proxies", "bastion")
+# Hosts that use the registry and are no nodes: they trust it, and nothing else is done to them.
+CLIENTS = "clients"
 
 Hosts = Mapping[str, Mapping[str, str]]
 Resolve = Callable[[str], Iterable[str]]
@@ -155,8 +157,12 @@ def group_problems(hosts: Hosts) -> list[Problem]:
     A host may be in several groups: storage that is also a node, or one machine that is all of
     them, is unusual and works. Only bastion excludes others: what runs there runs here.
     """
-    others = [name for name in hosts if name not in GROUPS]
-    problems = []
+    others = [name for name in hosts if name not in (*GROUPS, CLIENTS)]
+    # Any name is a group, and this one would be skipped without a word.
+    problems = [
+        Problem(f"group {name}", UNSHOWN, "has no meaning of its own", f"is it called {CLIENTS!r}?")
+        for name in others if name.lower() in ("client", CLIENTS)
+    ]  # fmt: skip
     for group in GROUPS:
         if group not in hosts:
             fix = did_you_mean(group, others) if others else ""

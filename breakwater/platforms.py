@@ -12,6 +12,7 @@ class Platform:
     name: str
     nfs_server: str  # package that brings exportfs
     nfs_client: str  # package that brings mount.nfs
+    nft: str  # package that brings nft
     refresh: str  # reads the package lists anew
     install: str  # installs the packages named after it
     repair: str  # finishes what a killed run of the package manager left
@@ -25,6 +26,7 @@ DEBIAN = Platform(
     name="Debian",
     nfs_server="nfs-kernel-server",
     nfs_client="nfs-common",
+    nft="nftables",
     refresh=f"{_APT} update",
     install=f"{_APT} --no-install-recommends install",
     repair="DEBIAN_FRONTEND=noninteractive dpkg --force-confold --configure -a",
@@ -34,6 +36,7 @@ REDHAT = Platform(
     name="Red Hat",
     nfs_server="nfs-utils",
     nfs_client="nfs-utils",
+    nft="nftables",
     refresh="dnf -y -q makecache",
     install="dnf -y -q install",
     repair="true",
@@ -47,6 +50,9 @@ PACKAGE_LOCKS = (
     "/var/lib/rpm/.rpm.lock",
     "/usr/lib/sysimage/rpm/.rpm.lock",
 )
+
+# The NFS client's package as dpkg names it, and as rpm does.
+NFS_CLIENT = (DEBIAN.nfs_client, REDHAT.nfs_client)
 
 # ID and ID_LIKE of os-release(5)
 _FAMILIES = {

@@ -17,7 +17,9 @@ from pydantic import TypeAdapter, ValidationError
 # Stands for "say nothing about the value"; None itself is a value somebody may have written.
 UNSHOWN: Any = object()
 
-_SECRET = re.compile(r"pass|secret|token|credential|key", re.IGNORECASE)
+_SECRET = re.compile(r"pass|secret|token|credential|key|header", re.IGNORECASE)
+# Keys that only sound so.
+_NO_SECRET = re.compile(r"kubeconfig|pull_secrets|token_minutes")
 _LONGEST_SHOWN = 60
 # Characters of a list of names: a cluster of hundreds of nodes must still fit a line.
 _LONGEST_LIST = 240
@@ -59,7 +61,7 @@ class SettingsError(Exception):
 
 def shown(key: str, value: Any) -> str:
     """The value as a message may print it: one short line, and nothing that could be a secret."""
-    if value is UNSHOWN or _SECRET.search(key.replace("kubeconfig", "")):
+    if value is UNSHOWN or _SECRET.search(_NO_SECRET.sub("", key)):
         return ""
     if isinstance(value, str):
         return quoted(_without_passwords(value))
@@ -136,9 +138,10 @@ def models_of(annotation: Any) -> list[type[Any]]:
 
 
 def kind_of(model: type[Any]) -> str:
-    """What a model has in its key `type`; empty when it has no such key."""
+    """By which `type` a model is chosen among several; empty when it is not."""
     field = model.__pydantic_fields__.get("type")
-    return str(typing.get_args(field.annotation)[0]) if field else ""
+    values = typing.get_args(field.annotation) if field else ()
+    return str(values[0]) if len(values) == 1 else ""
 
 
 def right_values(defaults: Any, written: Any, at: str = "") -> dict[str, Any]:
@@ -158,6 +161,25 @@ def right_values(defaults: Any, written: Any, at: str = "") -> dict[str, Any]:
         with contextlib.suppress(ValidationError):
             found[f"{at}{key}"] = limits[key].validate_python(written[key]) if key in written else default
     return found
+
+
+def right_and_wrong(model: Any, items: object) -> tuple[dict[int, dict[str, Any]], dict[int, set[str]]]:
+    """{place in the list: its keys whose values have no mistake of their own}, {place: its other keys}.
+
+    + model: what each item of the list should be
+    + items: what a person wrote
+    """
+    limits = _limits_of(model)
+    right: dict[int, dict[str, Any]] = {}
+    wrong: dict[int, set[str]] = {}
+    for index, item in enumerate(items if isinstance(items, list | tuple) else ()):
+        known = set(item) & set(keys_of(model)) if isinstance(item, dict) else set()
+        right[index] = {}
+        for key in known:
+            with contextlib.suppress(ValidationError):
+                right[index][key] = limits[key].validate_python(item[key])
+        wrong[index] = known - set(right[index])
+    return right, wrong
 
 
 @functools.cache

@@ -25,6 +25,7 @@ class Proof:
     """
 
     storage_class: str
+    release: str = ""  # that provisions it
     token: str = field(default_factory=lambda: secrets.token_hex(4))
     written: bool = False  # a pod wrote, the others read
 
@@ -46,7 +47,7 @@ def write_and_read(proof: Proof, access: ClusterAccess, namespace: str, image: s
             core = client.CoreV1Api(opened)
             _remove(core, namespace, LABEL, timeout)  # what a killed run left
             core.create_namespaced_persistent_volume_claim(namespace, _claim(proof), _request_timeout=LIMIT)
-            _await(f"claim on class {proof.storage_class}", lambda: _unbound(core, namespace, proof), timeout)
+            _await_claim(core, namespace, proof, timeout)
             path = f"/proof/{FILE}"
             # sync: what was written has to be on the server before a reader is asked
             _run(core, namespace, proof, image, {nodes[0]: f"echo {proof.token} > {path} && sync"}, timeout)
@@ -130,6 +131,30 @@ def _run(
 def _await(what: str, left: Callable[[], list[str]], timeout: int) -> None:
     if missing := wait(what, left, timeout):
         raise Refusal(f"{what}: not so after {timeout} s: {'; '.join(missing)}")
+
+
+def _await_claim(core: client.CoreV1Api, namespace: str, proof: Proof, timeout: int) -> None:
+    """Raises Refusal with what its provisioner last said: the claim itself only knows that nobody came."""
+    try:
+        _await(f"claim on class {proof.storage_class}", lambda: _unbound(core, namespace, proof), timeout)
+    except Refusal as refusal:
+        said = [str(refusal)]
+        of_release = {"label_selector": f"release={proof.release}", "_request_timeout": LIMIT}
+        for pod in core.list_namespaced_pod(namespace, **of_release).items if proof.release else []:
+            name, starts = (
+                pod.metadata.name,
+                sum(c.restart_count for c in pod.status.container_statuses or []),
+            )
+            said.append(f"{name}, started anew {starts} times, says: {_last_line(core, namespace, name)}")
+        raise Refusal("; ".join(said)) from refusal
+
+
+def _last_line(core: client.CoreV1Api, namespace: str, pod: str) -> str:
+    try:
+        log = core.read_namespaced_pod_log(pod, namespace, tail_lines=1, _request_timeout=LIMIT)
+    except client.ApiException as error:
+        return f"nothing ({error.reason})"
+    return log.strip() or "nothing"
 
 
 def _unbound(core: client.CoreV1Api, namespace: str, proof: Proof) -> list[str]:

@@ -26,10 +26,10 @@ helper name of the file's own must begin with `_`.
 
 def settings_page() -> str:
     """The whole page."""
-    return "\n".join([_INTRO, *_section("The keys", Settings, "")])
+    return "\n".join([_INTRO, *_section("The keys", Settings, "", set())])
 
 
-def _section(title: str, model: type[Any], prefix: str) -> list[str]:
+def _section(title: str, model: type[Any], prefix: str, explained: set[type[Any]]) -> list[str]:
     lines = [f"## {title}", "", _sentence(model), ""]
     lines += ["| key | type | default | allowed | why |", "|---|---|---|---|---|"]
     fields: dict[str, FieldInfo] = model.__pydantic_fields__
@@ -47,11 +47,13 @@ def _section(title: str, model: type[Any], prefix: str) -> list[str]:
         )
         lines.append("| " + " | ".join(_cell(cell) for cell in (*row, field.description or "")) + " |")
     lines.append("")
-    for inner, keys in nested.items():
+    new = {inner: keys for inner, keys in nested.items() if inner not in explained}
+    explained |= new.keys()
+    for inner, keys in new.items():
         kind = f" of type `{kind_of(inner)}`" if kind_of(inner) else ""
         # Keys alike are explained once: harbor.volumes.*.size.
         common = keys[0] if len(keys) == 1 else f"{prefix}*"
-        lines += _section(", ".join(f"`{key}`" for key in keys) + kind, inner, f"{common}.")
+        lines += _section(", ".join(f"`{key}`" for key in keys) + kind, inner, f"{common}.", explained)
     return lines
 
 

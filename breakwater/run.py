@@ -13,19 +13,32 @@ from pyinfra.api import State
 
 from breakwater import bundle as bundles
 from breakwater import lease, lock
+from breakwater.callers import Callers
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Refusal
+from breakwater.contradictions import resolved
+from breakwater.first_steps import first_steps
+from breakwater.harbor.api import ADMIN
 from breakwater.harbor.run import Choices, HarborRun
 from breakwater.harbor.upgrade import CHART as HARBOR_CHART
 from breakwater.helm import chart
 from breakwater.inventory import settings_of
 from breakwater.leaving import Leaving
 from breakwater.mounts import MountProof
+from breakwater.pod_networks import cluster_addresses
 from breakwater.problems import did_you_mean
 from breakwater.proof import Proof
+from breakwater.proxy.config import flattened
+from breakwater.proxy.front import Front
+from breakwater.proxy.run import ProxyRun
+from breakwater.registry.made import InCluster
+from breakwater.registry.pull_secrets import ClusterSecrets
+from breakwater.registry.run import Asked, RegistryRun
+from breakwater.registry.settings import Registry
 from breakwater.settings import Export, Settings, SettingsError
 from breakwater.summary import Summary, excuse
 from breakwater.survey import Survey
+from breakwater.trust.way import proxy_addresses
 
 # What may be given with --data, beside pyinfra's own.
 _OPTIONS = {
@@ -35,6 +48,8 @@ _OPTIONS = {
     "adopt_secrets": ("cluster", "bastion"),
     "new_ca": ("yes",),
     "harbor_data": ("moved",),
+    "rotate": (),  # robots, with commas between them; or all
+    "reset_password": (),  # users, likewise
 }
 # In the state folder: {node: the addresses from which it was seen to reach the storage host}.
 ADDRESSES = "addresses.json"
@@ -58,7 +73,20 @@ class Run:
         self.summary = Summary(state, self.survey)
         self.summary.warnings += settings.warnings
         self._excuse(state)
+        self.callers = Callers(
+            settings.hosts,
+            self.survey,
+            lambda: cluster_addresses(self.access),
+            self._folder / "callers.json",
+        )
         self.harbor = self._harbor(state.inventory.get_override_data())
+        # where the domain should lead
+        self.proxies_at = proxy_addresses(
+            settings.trust.addresses, settings.hosts["proxies"].values(), resolved
+        )
+        self.front = self._front()
+        self.proxy = self._proxy(self.front) if self.front else None
+        self.registry = self._registry(state.inventory.get_override_data())
         self._begun = False
         self.mount_proof = MountProof()
         self._proofs: dict[str, Proof] = {}
@@ -78,7 +106,13 @@ class Run:
 
     def proof_of(self, export: Export) -> Proof:
         """This run's proof of one storage class, the same for every step that takes part."""
-        return self._proofs.setdefault(export.path, Proof(str(export.storage_class)))
+        return self._proofs.setdefault(export.path, Proof(str(export.storage_class), export.release))
+
+    def problems(self) -> list[str]:
+        """What keeps Harbor and its proxies from becoming what the settings say, a line each."""
+        found = self.harbor.problems() if self.harbor else []
+        # Whoever has no CA yet has none to sign with.
+        return found or (self.front.problems() if self.front else [])
 
     def has(self, name: str) -> bool:
         """Whether this run reaches a host: chosen, connected, and not failed."""
@@ -93,6 +127,7 @@ class Run:
             # Nobody renews it while pyinfra waits for an answer to its question.
             self._lease.confirm()
         self._remember_addresses()
+        self.callers.remember()
         if self._proved.exists():
             self._proved.rename(self._moved)
         else:
@@ -121,6 +156,42 @@ class Run:
                 new_ca="new_ca" in given,
                 data_moved="harbor_data" in given,
             ),
+        )
+
+    def _front(self) -> Front | None:
+        """What the proxies serve; none without Harbor or without proxies."""
+        if self.harbor is None or not self.settings.hosts["proxies"]:
+            return None
+        return Front(self.settings, self.harbor, self._folder / "proxy", self.survey)
+
+    def _registry(self, given: Mapping[str, object]) -> RegistryRun | None:
+        """What is in Harbor; none when the settings say nothing of it."""
+        wanted = self.settings.registry
+        asked = Asked(*(_names(str(given.get(option, ""))) for option in ("rotate", "reset_password")))
+        if problem := asked.problem(wanted):
+            raise Refusal(problem)
+        if self.harbor is None or wanted == Registry():
+            return None
+        return RegistryRun(
+            wanted,
+            self.harbor.administrator,
+            self.settings.external_url.removeprefix("https://"),
+            self._folder / "registry",
+            InCluster(self.access, self.settings.harbor.namespace),
+            ClusterSecrets(self.access),
+            self.survey.warn,
+            asked,
+        )
+
+    def _proxy(self, front: Front) -> ProxyRun:
+        wanted = self.settings.proxy
+        ports = filter(None, (wanted.port, wanted.http_redirect_port))
+        return ProxyRun(
+            self.bundle,
+            front.files,
+            flattened,
+            wanted.connections,
+            tuple((address, port) for port in ports for address in wanted.listen),
         )
 
     def _excuse(self, state: State) -> None:
@@ -224,9 +295,17 @@ def _begin(state: State) -> Run:
     run.summary.next_step = f"kubectl get storageclass {classes}".strip() if classes else "pytest tests/hosts"
     if run.harbor:
         run.summary.next_step = run.harbor.next_step
+    if run.harbor and run.front:
+        host = run.settings.external_url.removeprefix("https://")
+        run.summary.next_step = first_steps(host, ADMIN, run.harbor.password_at, run.front.ca_file)
     state.add_callback_handler(run.summary)
     atexit.register(run.summary.write)
     return run
+
+
+def _names(text: str) -> frozenset[str]:
+    """Of a list with commas."""
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 def _or_exit(begin: Callable[[], Run]) -> Run:

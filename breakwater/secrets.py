@@ -68,6 +68,14 @@ class Store:
         except OSError as error:
             raise Refusal(_unusable(self.folder, error)) from error
 
+    def remove(self, name: str) -> None:
+        """Keep it no longer, nor what it was before. Raises Refusal."""
+        try:
+            self.path(name).unlink(missing_ok=True)
+            self.path(name + BEFORE).unlink(missing_ok=True)
+        except OSError as error:
+            raise Refusal(_unusable(self.folder, error)) from error
+
 
 def remember(store: Store, name: str, new: str, old: str) -> None:
     """Keep both values of a secret that is about to change elsewhere; writes nothing when both are kept.

@@ -7,10 +7,9 @@ with every mistake at once.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -29,9 +28,33 @@ from breakwater.export import STRICT, Export, allowed
 from breakwater.harbor import limits as harbor_limits
 from breakwater.harbor.contradictions import class_problems, harbor_clashes, harbor_warnings, with_classes
 from breakwater.harbor.settings import Harbor
-from breakwater.problems import Problem, SettingsError, keys_of, right_values, translate, unknown_key
+from breakwater.problems import (
+    Problem,
+    SettingsError,
+    keys_of,
+    right_and_wrong,
+    right_values,
+    translate,
+    unknown_key,
+)
+from breakwater.proxy.contradictions import node_port_problems, proxy_clashes, proxy_warnings
+from breakwater.proxy.settings import Proxy, Upstream
+from breakwater.registry.contradictions import registry_clashes, registry_warnings
+from breakwater.registry.limits import NEVER
+from breakwater.registry.settings import Registry
+from breakwater.trust.settings import Trust
 
-__all__ = ["Export", "Harbor", "Problem", "Proof", "Provisioner", "Settings", "SettingsError", "load"]
+__all__ = [
+    "Export",
+    "Harbor",
+    "Problem",
+    "Proof",
+    "Provisioner",
+    "Proxy",
+    "Settings",
+    "SettingsError",
+    "load",
+]
 
 # Says to limits that a person wrote what they see.
 _WRITTEN = {"written": True}
@@ -144,6 +167,21 @@ class Settings:
         description="Harbor itself; installed only with a domain.",
         json_schema_extra=allowed("the keys below", "theirs"),
     )
+    proxy: Proxy = Field(
+        default=Proxy(),
+        description="Envoy, which answers for the domain; only with a domain.",
+        json_schema_extra=allowed("the keys below", "theirs"),
+    )
+    trust: Trust = Field(
+        default=Trust(),
+        description="How nodes and other clients find the registry and trust its CA; only with a domain.",
+        json_schema_extra=allowed("the keys below", "theirs"),
+    )
+    registry: Registry = Field(
+        default=Registry(),
+        description="What is in Harbor: who may do what with which images; only with a domain.",
+        json_schema_extra=allowed("the keys below", "nothing: Harbor is left as it is"),
+    )
     state: limits.File = Field(
         default=".breakwater",
         description="A folder on this machine, mode 0700, for what must outlive a run. Back it up.",
@@ -153,6 +191,8 @@ class Settings:
     hosts: dict[str, dict[str, str]] = Field(default_factory=dict, repr=False)
     # Not a key: whether somebody wrote keys of Harbor's.
     harbor_is_written: bool = Field(default=False, repr=False)
+    # Not a key: whether somebody wrote keys of the proxy's.
+    proxy_is_written: bool = Field(default=False, repr=False)
     # Not a key: {host: its addresses, as this machine finds them} of every host that may mount an export.
     addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict, repr=False)
 
@@ -174,7 +214,8 @@ class Settings:
     @property
     def external_url(self) -> str:
         """Where clients find Harbor; empty without a domain."""
-        return f"https://{self.domain}" if self.domain else ""
+        port = "" if self.proxy.port == 443 else f":{self.proxy.port}"
+        return f"https://{self.domain}{port}" if self.domain else ""
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -182,8 +223,24 @@ class Settings:
         found = [*warnings(self.exports)]
         if self.domain:
             found += harbor_warnings(self.harbor, self.exports)
-        elif self.harbor_is_written:
+            found += proxy_warnings(self.proxy, self.nodes)
+            found += registry_warnings(self.registry)
+            if self.registry.system.scan_all not in (None, NEVER) and not self.harbor.trivy.enabled:
+                found.append(
+                    "registry.system.scan_all: harbor.trivy.enabled is False; without another scanner Harbor"
+                    " refuses it"
+                )
+            if not self.hosts["proxies"]:
+                at = f"port {self.harbor.node_ports.https} of every node (docs/proxy.md, at its end)"
+                nobody = f"is empty, so nothing of breakwater's answers for {self.domain}"
+                found.append(f"group proxies: {nobody}; Harbor is at {at}")
+            return tuple(found)
+        if self.harbor_is_written:
             found.append("harbor: has no effect without a domain: no Harbor is installed, or looked at")
+        if self.proxy_is_written:
+            found.append("proxy: has no effect without a domain: no Envoy is installed, or looked at")
+        if self.registry != Registry():
+            found.append("registry: has no effect without a domain: there is no Harbor to put it into")
         return tuple(found)
 
 
@@ -205,7 +262,7 @@ def load(
     except ValidationError as error:
         problems += translate(error, Settings)
     # Contradictions are looked for among the values that are right, so that one more run is not needed.
-    right, wrong = _right_and_wrong(data.get("exports"))
+    right, wrong = right_and_wrong(Export, data.get("exports"))
     problems += export_clashes(right, wrong)
     problems += group_problems(hosts)
     problems += nodes_down_problems(data.get("nodes_down"), hosts)
@@ -213,6 +270,10 @@ def load(
     problems += harbor_clashes(harbor)
     if data.get("domain") is not None and all("storage_class" not in keys for keys in wrong.values()):
         problems += class_problems(harbor, right)
+    proxy = right_values(Proxy(), data.get("proxy", {}))
+    problems += _proxy_clashes(proxy, data)
+    problems += node_port_problems(proxy, harbor, hosts)
+    problems += _registry_clashes(data.get("registry", {}))
     clients = Clients(hosts, resolve)
     for index, export in right.items():
         clients.find(index, export.get("clients") or (), export.get("allow_everyone") or False)
@@ -231,23 +292,19 @@ def load(
         addresses=clients.found,
         harbor=with_classes(settings.harbor, [vars(export) for export in filled]),
         harbor_is_written=bool(data.get("harbor")),
+        proxy_is_written=bool(data.get("proxy")),
     )
 
 
-def _right_and_wrong(exports: object) -> tuple[dict[int, dict[str, Any]], dict[int, set[str]]]:
-    """{place in the list: its keys whose values have no mistake of their own}, {place: its other keys}."""
-    limits_of: dict[str, TypeAdapter[Any]] = {
-        key: TypeAdapter(hint)
-        for key, hint in get_type_hints(Export, include_extras=True).items()
-        if key in keys_of(Export)
-    }
-    right: dict[int, dict[str, Any]] = {}
-    wrong: dict[int, set[str]] = {}
-    for index, export in enumerate(exports if isinstance(exports, list | tuple) else ()):
-        known = set(export) & set(limits_of) if isinstance(export, dict) else set()
-        right[index] = {}
-        for key in known:
-            with contextlib.suppress(ValidationError):
-                right[index][key] = limits_of[key].validate_python(export[key])
-        wrong[index] = known - set(right[index])
-    return right, wrong
+def _registry_clashes(written: object) -> list[Problem]:
+    """Nothing while a key of it is wrong by itself, which is said anyway."""
+    try:
+        return registry_clashes(TypeAdapter(Registry).validate_python(written))
+    except ValidationError:
+        return []
+
+
+def _proxy_clashes(known: Mapping[str, object], data: Mapping[str, object]) -> list[Problem]:
+    written = data.get("proxy")
+    upstreams = written.get("upstreams") if isinstance(written, dict) else ()
+    return proxy_clashes(known, *right_and_wrong(Upstream, upstreams), data.get("domain"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from breakwater.facts.firewall import Firewall
+from breakwater.facts.nfs import ClientState
+from breakwater.facts.node_ports import NodePortsState
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,12 @@ class Survey:
     # node -> the addresses from which it reaches the storage host. Before it was looked at: those
     # that an earlier run saw, else those that the inventory gives.
     addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # host -> all addresses of its own, of those that this run looked at
+    own: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    # node -> what guards its node ports, when preflight looked at that too
+    node_ports: dict[str, NodePortsState] = field(default_factory=dict)
+    # node -> whether it can mount NFS, when preflight looked at that too
+    nfs_clients: dict[str, ClientState] = field(default_factory=dict)
     # node -> what became of its connection to the storage host's port: open, refused, blocked
     reached: dict[str, str] = field(default_factory=dict)
     # export -> the file system under it; only when the storage host was looked at

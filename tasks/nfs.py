@@ -36,7 +36,7 @@ def former_exports(run: Run) -> None:
 def nfs_client(run: Run) -> None:
     """Each node can mount NFS: the kubelet mounts volumes with the node's own tools."""
     if "nodes" in host.groups:
-        nfs.client(name="NFS can be mounted")
+        nfs.client(name="NFS can be mounted", survey=run.survey)
 
 
 @deploy("Proof")

@@ -14,8 +14,16 @@ from breakwater.run import Run
 def check_hosts(run: Run) -> None:
     """Every host is reachable, known and able; the cluster answers."""
     settings = run.settings
-    mounts = "nodes" in host.groups
-    part = Part(mounts=mounts, imports=mounts and run.bundle is not None)
+    mounts, pulls = "nodes" in host.groups, bool({"nodes", "clients"} & set(host.groups))
+    part = Part(
+        mounts=mounts,
+        imports=mounts and run.bundle is not None,
+        guards=mounts and run.harbor is not None,
+        listens=run.proxy.listens if run.proxy and "proxies" in host.groups else (),
+        domain=settings.domain or "" if run.proxy and pulls else "",
+        proxies=run.proxies_at,
+        writes_hosts=settings.trust.etc_hosts,
+    )
     # Nodes first: the storage host's firewall is looked at only when one of them does not come through.
     if mounts and "storage" not in host.groups:
         preflight.ready(
@@ -24,6 +32,17 @@ def check_hosts(run: Run) -> None:
             survey=run.survey,
             part=part,
             storage_follows=run.has(settings.storage_host),
+        )
+    if (
+        run.proxy
+        and {"proxies", "clients"} & set(host.groups)
+        and not {"nodes", "storage"} & set(host.groups)
+    ):
+        preflight.ready(
+            name="Proxy or client ready",
+            storage_address=settings.storage_address,
+            survey=run.survey,
+            part=part,
         )
     if "storage" in host.groups:
         preflight.ready(
@@ -43,7 +62,7 @@ def check_hosts(run: Run) -> None:
             exports=list(settings.classes),
             namespace=settings.provisioner.namespace,
             server=settings.storage_address,
-            harbor=run.harbor.problems if run.harbor else None,
+            harbor=run.problems if run.harbor else None,
             _sudo=False,
         )
     preflight.barrier(name="All hosts ready", summary=run.summary)

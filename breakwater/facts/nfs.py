@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
@@ -52,7 +53,7 @@ class NfsServer(FactBase[ServerState | None]):
         # The bare echo ends a last line that has no newline: it would swallow the next answer.
         return StringCommand(
             ". /etc/os-release; echo system=$ID $ID_LIKE; PATH=$PATH:/usr/sbin:/sbin;",
-            *_installed(packages),
+            *installed(packages),
             "systemctl is-active -q nfs-server && systemctl is-enabled -q nfs-server && echo running=yes;",
             "if [ -e", ours, "]; then echo file=yes;",
             "sed s/^/text=/", ours, "2>/dev/null && echo || echo error=", ours, "; fi;",
@@ -106,7 +107,7 @@ class NfsClient(FactBase[ClientState | None]):
     def command(self, packages: list[str]) -> StringCommand:
         return StringCommand(
             ". /etc/os-release; echo system=$ID $ID_LIKE;",
-            *_installed(packages),
+            *installed(packages),
             END,
         )
 
@@ -132,7 +133,7 @@ class NfsMounts(FactBase[list[tuple[str, str]] | None]):
         return [("/" + source.partition(":/")[2], point) for source, point in lines]
 
 
-def _installed(packages: list[str]) -> list[str | QuoteString]:
+def installed(packages: Sequence[str]) -> list[str | QuoteString]:
     """Whether a package is whole: a run of apt that was killed leaves its programs there, not configured.
 
     + packages: the name it has with dpkg, and the one it has with rpm

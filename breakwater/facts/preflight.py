@@ -7,6 +7,9 @@ from ipaddress import ip_address
 
 from pyinfra.api import FactBase, FactProcessError, QuoteString, StringCommand
 
+from breakwater.facts import listeners as who
+from breakwater.facts import nfs, trust
+from breakwater.facts import node_ports as guards
 from breakwater.facts.firewall import Firewall, look, read
 from breakwater.facts.tagged import END, tagged
 
@@ -34,6 +37,9 @@ class Disk:
     mount: str
 
 
+NOWHERE = trust.Way((), ())
+
+
 @dataclass(frozen=True)
 class HostState:
     """A host as preflight saw it; empty and None: not read, or not asked."""
@@ -55,6 +61,11 @@ class HostState:
     enforcing: bool  # SELinux
     booleans: dict[str, bool]  # SELinux's, of those that concern NFS
     firewall: Firewall | None
+    own: tuple[str, ...] = ()  # its own addresses, those that stay
+    node_ports: guards.NodePortsState | None = None
+    taken: tuple[who.Listener, ...] | None = None  # who listens at the asked ports
+    way: trust.Way = NOWHERE  # where the asked domain leads
+    nfs_client: bool = False  # the asked package is there, and whole
 
 
 class Preflight(FactBase[HostState | None]):
@@ -67,6 +78,10 @@ class Preflight(FactBase[HostState | None]):
         mounts: bool = False,
         exports: Sequence[str] = (),
         firewall: str = "",
+        guard: Sequence[str] = (),
+        ports: Sequence[int] = (),
+        domain: str = "",
+        client: Sequence[str] = (),
     ) -> StringCommand:
         """The command; each program that it starts costs, so the shell itself does what it can.
 
@@ -75,6 +90,10 @@ class Preflight(FactBase[HostState | None]):
         + mounts: try the storage host's NFS port
         + exports: directories to look under, on the storage host
         + firewall: an address that is to come in; empty: do not look
+        + guard: file, unit file and table of what guards a node's node ports
+        + ports: look who listens there
+        + domain: look where it leads
+        + client: the NFS client's package, as dpkg and as rpm name it
         """
         return StringCommand(
             "PATH=$PATH:/usr/sbin:/sbin; [ ! -r /etc/os-release ] || . /etc/os-release;",
@@ -91,6 +110,11 @@ class Preflight(FactBase[HostState | None]):
             *_package_run(locks),
             *(_serving(exports) if exports else []),
             *(look(firewall) if firewall else []),
+            *guards.own_addresses(),
+            *(guards.look(*guard) if guard else []),
+            *(who.look(ports) if ports else []),
+            *(trust.look(domain) if domain else []),
+            *(nfs.installed(client) if client else []),
             END,
         )  # fmt: skip
 
@@ -121,6 +145,11 @@ class Preflight(FactBase[HostState | None]):
                 enforcing=one.get("enforcing") == "1",
                 booleans={name: value == "1" for name, value in map(str.split, values["boolean"])},
                 firewall=read(values),
+                own=tuple(values["own"]),
+                node_ports=guards.read(values) if "bastion" in values else None,
+                taken=who.read(values),
+                way=trust.read(values),
+                nfs_client="installed" in values,
             )
         except ValueError as error:
             raise FactProcessError(f"Preflight: {error}") from error

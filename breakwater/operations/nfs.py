@@ -11,7 +11,7 @@ from breakwater.exports_file import in_kernel, line_of, lines_of, mountpoints_of
 from breakwater.facts.nfs import NfsClient, NfsMounts, NfsServer, ServerState
 from breakwater.leaving import Leaving, in_use
 from breakwater.nfs_options import meaning
-from breakwater.platforms import DEBIAN, REDHAT, install, platform_of
+from breakwater.platforms import DEBIAN, NFS_CLIENT, REDHAT, install, platform_of
 from breakwater.settings import Export
 from breakwater.survey import Survey
 from breakwater.volumes import below, volumes_below
@@ -20,7 +20,6 @@ EXPORTS_FILE = "/etc/exports.d/breakwater.exports"
 # Seconds for the kubelet to unmount what a pod that has gone had mounted.
 _UNMOUNTED = 90
 _SERVER = [DEBIAN.nfs_server, REDHAT.nfs_server]
-_CLIENT = [DEBIAN.nfs_client, REDHAT.nfs_client]
 
 # Whether the kernel's table has every path and client of the file that follows; its length does not
 # grow with the nodes, as one comparison each would.
@@ -110,9 +109,12 @@ def unexport(exports: list[Export], survey: Survey, leaving: Leaving, path: str 
 
 
 @operation()
-def client() -> Commands:
-    """A node that can mount NFS."""
-    live = host.get_fact(NfsClient, packages=_CLIENT)
+def client(survey: Survey) -> Commands:
+    """A node that can mount NFS; no look of its own where preflight looked.
+
+    + survey: with what preflight saw, where it looked
+    """
+    live = survey.nfs_clients.get(host.name) or host.get_fact(NfsClient, packages=list(NFS_CLIENT))
     platform = platform_of(live.system) if live else None
     if live is None or platform is None:
         yield refuse("NFS client: this host's system could not be read, so nothing was changed")

@@ -12,12 +12,15 @@ from breakwater import classes, cluster, nodes, room
 from breakwater.checks import Pair, Part, lacks
 from breakwater.cluster import ClusterAccess
 from breakwater.commands import Commands, Refusal, refuse
+from breakwater.facts.nfs import ClientState
 from breakwater.facts.preflight import HostState, PackageRuns, Preflight
 from breakwater.firewall import managed, opening
-from breakwater.platforms import PACKAGE_LOCKS, platform_of
+from breakwater.node_ports import FILE, TABLE, UNIT_FILE
+from breakwater.platforms import NFS_CLIENT, PACKAGE_LOCKS, platform_of
 from breakwater.settings import Export
 from breakwater.summary import Summary, lost_hosts
 from breakwater.survey import Finding, Room, Survey
+from breakwater.trust.way import way_warnings
 
 # Seconds to wait for a package run that goes on, such as a killed deploy's or an unattended upgrade.
 _PACKAGE_RUN = 300
@@ -43,6 +46,10 @@ def ready(
         mounts=part.mounts,
         exports=list(part.exports),
         firewall=_comes_in(survey, manages) if part.exports else "",
+        guard=[FILE, UNIT_FILE, TABLE] if part.guards else [],
+        ports=sorted({port for _, port in part.listens}),
+        domain=part.domain,
+        client=list(NFS_CLIENT) if part.mounts else [],
     )
     if live is None:
         pairs = [("it could not be looked at", "can its user run commands as root? (sudo -n true)")]
@@ -145,7 +152,14 @@ def _found(survey: Survey, by: str, findings: list[Finding]) -> Commands:
 
 def _note(live: HostState, part: Part, survey: Survey) -> None:
     """What later parts, and the looks that follow, ask of this host."""
+    survey.own[host.name] = live.own
+    if live.node_ports:
+        survey.node_ports[host.name] = live.node_ports
+    if part.domain:
+        for line in way_warnings(part.domain, live.way, part.proxies):
+            survey.warn(f"{host.name}: {line}")
     if part.mounts:
+        survey.nfs_clients[host.name] = ClientState(live.system, live.nfs_client)
         if live.machine_id not in ("", "uninitialized"):
             survey.machine_ids[host.name] = live.machine_id
         if live.source:

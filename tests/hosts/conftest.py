@@ -10,7 +10,9 @@ import json
 import shlex
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -21,8 +23,10 @@ import testinfra
 from breakwater.problems import keys_of
 from breakwater.settings import Settings, load
 
-# Seconds for one command on a host.
-LIMIT = 60
+# Seconds for one command on a host; without one for so long its connection is closed.
+LIMIT, IDLE = 60, 20
+# Where ssh keeps each host's connection, so that a test's next command need not make another.
+CONNECTIONS = tempfile.TemporaryDirectory(prefix="hosts")
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,9 @@ class Hosts:
             f"ssh://{user}{address}{port}?{urlencode({k: v for k, v in query.items() if v})}",
             # not in the address: testinfra takes only some options from there
             ssh_extra_args=options,
+            # %% for testinfra, which puts what it runs into this command by %
+            controlpath=f"{CONNECTIONS.name}/%%C",
+            controlpersist=IDLE,
         )
 
 
@@ -82,13 +89,15 @@ def storage(hosts: Hosts) -> Any:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that wants `node` runs once a node."""
-    if "node" in metafunc.fixturenames:
-        found = read_inventory(metafunc.config.getoption("--inventory"))
-        names = found.groups["nodes"]
-        metafunc.parametrize("node", [found.connect(name) for name in names], ids=names, scope="session")
+    """A test that wants `node` runs once a node, one that wants `proxy` once a proxy."""
+    for one, group in (("node", "nodes"), ("proxy", "proxies")):
+        if one in metafunc.fixturenames:
+            found = read_inventory(metafunc.config.getoption("--inventory"))
+            names = found.groups[group]
+            metafunc.parametrize(one, [found.connect(name) for name in names], ids=names, scope="session")
 
 
+@cache
 def read_inventory(path: str) -> Hosts:
     """Ask pyinfra, which merges groups and data as it does in a run; connects to nothing."""
     pyinfra = Path(sys.executable).with_name("pyinfra")

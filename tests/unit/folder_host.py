@@ -39,10 +39,11 @@ esac
 
 
 class FolderHost:
-    """Runs commands with /etc/ meaning the folder's, and only the folder's programs before the system's."""
+    """Runs commands with /etc/ and /usr/local/share/ meaning the folder's, and only its programs first."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.programs = root, root / "bin"
+        self.inside: list[str] = []  # what runs its shell, such as `ip netns exec NAME`
         self.programs.mkdir()
         (root / "etc/exports.d").mkdir(parents=True)
         (root / "etc/os-release").write_text("ID=debian\nVERSION_ID=13\n")
@@ -58,9 +59,10 @@ class FolderHost:
     def run(self, command: StringCommand, path: str = "/usr/bin:/bin") -> "subprocess.CompletedProcess[str]":
         """Run it as pyinfra would, with `sh -c`."""
         text = command.get_raw_value().replace("/etc/", f"{self.root}/etc/")
+        text = text.replace("/usr/local/share/", f"{self.root}/usr/local/share/")
         env = {**os.environ, "PATH": f"{self.programs}:{path}", "HOST": str(self.root), "LC_ALL": "C"}
         return subprocess.run(
-            ["dash", "-c", text],
+            [*self.inside, "dash", "-c", text],
             env=env,
             cwd=self.root,
             capture_output=True,

@@ -11,11 +11,19 @@ from breakwater.addresses import canonical
 from breakwater.harbor.image_storage import S3
 from breakwater.harbor.services import Database, Redis, RedisDatabases
 from breakwater.problems import keys_of, model_of, models_of
-from breakwater.settings import Settings
+from breakwater.proxy.settings import Proxy, RateLimit, Upstream
+from breakwater.registry.people_settings import Auth, Member
+from breakwater.registry.policy_settings import ImmutableTags, RetentionRule
+from breakwater.registry.robot_settings import SystemRobot
+from breakwater.registry.settings import Endpoint, Registry
+from breakwater.registry.system_settings import System
+from breakwater.settings import Export, Settings
 
 # What is good, of every key that is text; of the other keys the type says it.
 GOOD = {
     "path": ["/srv/nfs/volumes", "/srv/nfs/shared", "/srv/-x", "/srv/..x/y", "/srv/" + "x" * 250],
+    "engines": ["docker", "containerd", "podman", "cri-o"],
+    "addresses": ["10.0.0.31", "FD00:0::31"],
     "clients": ["nodes", "node1", "odd.example.org", "10.0.0.0/24", "10.0.0.7/32", "FD00:0::7", "*"],
     "options": ["async", "insecure", "no_wdelay", "crossmnt", "anonuid=0", "fsid=7", "sec=krb5p:sys"],
     "storage_class": ["nfs-client", "fast", "a" * 49, "0xg"],
@@ -57,16 +65,71 @@ GOOD = {
     "auth_url": ["https://id.example.org/v3"],
     "tenant": ["harbor"],
     "extra_values": [{}, {"core": {"gdpr": {"deleteUser": True}, "extraEnvVars": [{"name": "A"}]}}],
+    "listen": ["0.0.0.0", "::", "10.0.0.30"],  # noqa: S104
+    "aliases": ["registry.localhost", "harbor.example.org"],
+    "CertificateFiles.certificate": ["~/büro; id/fullchain.pem"],
+    "DomainCertificate.certificate": ["~/büro; id/fullchain.pem"],
+    "allow_clients": ["10.0.0.0/8", "192.0.2.7", "FD00:0::/16"],
+    "Upstream.domain": ["wiki.example.org", "1e3.example.org"],
+    "endpoints": ["10.0.0.30:80", "[fd00::30]:8443", "app.example.org:443"],
+    "ca": ["/etc/ssl/certs/$HOME.pem"],
+    "server_name": ["wiki.internal.example.org", "WIKI"],
+    "health": ["/", "/status/a%20b"],
     "image": ["busybox:1.37", "registry.example.org:5000/a/b@sha256:" + "0" * 64],
 }  # fmt: skip
+# The same for what is in Harbor. A project's name may be a number, and so may most texts be.
+OF_THE_REGISTRY: dict[tuple[str, ...], list[Any]] = {
+    ("Project.name", "docker_hub_cache", "Grant.projects"): ["kaps", "a-b.c_d", "1984", "true"],
+    ("User.name",): ["ann", "o'neill", "ann@example.org", "$HOME;id", "1e3"],
+    ("Member.user", "group"): ["ann", "cn=devs,ou=x", "two words", "`id`"],
+    ("Endpoint.name",): ["hub", "../x", "a/b", "it's $HOME"],
+    ("ProjectRobot.name", "SystemRobot.name"): ["ci", "c_d.e-f", "1e3"],
+    ("Label.name", "Webhook.name", "Oidc.name"): ["tested", "a b", "'; id"],
+    ("description", "real_name", "banner"): ["", "what it's for", "$(id) {{ x }}", "ä 💣"],
+    ("quota",): ["none", "50GiB", "1Mi", -1],
+    ("proxy_cache",): ["hub"],
+    ("cve_allowlist",): ["CVE-2024-12345"],
+    ("pull_secrets",): ["default", "apps-1"],
+    ("ProjectRobot.allow",): ["pull", "tag:create"],
+    ("Grant.allow",): ["pull", "push"],
+    ("SystemRobot.allow",): ["user:list"],
+    ("color",): ["#0065AB", "#ffffff"],
+    ("tags", "repositories", "except_tags", "except_repositories"): ["**", "v*", "{a,b}-?", "$x"],
+    ("schedule", "scan_all"): ["0 0 3 * * *", "0 */5 1-7 * JAN MON"],
+    ("Webhook.address",): ["http://ci.example.org/x?y=$(id)", "https://[fd00::1]:8443/"],
+    ("auth_header",): ["env:A"],
+    ("events",): ["PUSH_ARTIFACT", "QUOTA_WARNING"],
+    ("email",): ["ann@example.org"],
+    ("Endpoint.url",): ["https://registry.example.org:8443", "http://10.0.0.9"],
+    ("Ldap.url",): ["ldaps://ldap.example.org", "ldap://[fd00::1]:389"],
+    ("base_dn", "search_dn", "group_base_dn"): ["ou=people,dc=example,dc=org"],
+    ("search_password", "client_secret"): ["env:PW", "file:a b"],
+    ("uid", "group_name", "group_membership", "user_claim", "groups_claim"): ["cn", "x y"],
+    ("Ldap.filter", "group_filter"): ["(&(objectClass=person)(!(x=$y)))"],
+    ("Oidc.endpoint",): ["https://id.example.org/realms/x"],
+    ("client_id", "admin_group"): ["harbor", "it's; id"],
+    ("Oidc.scope",): ["openid,email"],
+    ("robot_prefix",): ["robot$", "r-"],
+    ("audit_forward",): ["syslog.example.org:514"],
+}
+GOOD.update({key: values for keys, values in OF_THE_REGISTRY.items() for key in keys})
 # What is good, of every whole number that is not seconds to wait.
 NUMBERS = {
     "http": (30000, 31000),
     "https": (31001, 32767),
     "port": (1, 65535),
+    "http_redirect_port": (1, 65535),
+    "idle_timeout": (60, 86400),
+    "requests": (1, 1_000_000),
+    "burst": (1, 1_000_000),
+    "connections": (100, 400_000),
     **dict.fromkeys(("core", "portal", "nginx"), (1, 10)),
     "timeout": (60, 300),
     "failures": (1, 100),
+    **dict.fromkeys(("keep_pushed", "keep_pulled"), (1, 10_000)),
+    **dict.fromkeys(("days", "pushed_days", "pulled_days", "robot_days"), (1, 36_500)),
+    **dict.fromkeys(("token_minutes", "session_minutes"), (1, 525_600)),
+    "keep_hours": (0, 240_000),
     "database_start": (300, 7200),
 }
 FRAGMENTS = [
@@ -118,7 +181,8 @@ def good(hint: Any, key: str) -> st.SearchStrategy[Any]:
         return st.integers(*NUMBERS.get(key, (1, 1)))
     if model := model_of(hint):
         group = good_group(model)
-        return st.lists(group, min_size=1, max_size=2).map(agreeing) if origin is tuple else group
+        several = LISTED.get(model, with_names_of_their_own)
+        return st.lists(group, min_size=1, max_size=2).map(several) if origin is tuple else group
     if origin is tuple:
         return st.lists(st.sampled_from(GOOD[key]), min_size=1, max_size=3, unique=True)
     return st.sampled_from(GOOD[key])
@@ -176,12 +240,114 @@ def with_a_class(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def with_what_tls_needs(upstream: dict[str, Any]) -> dict[str, Any]:
+    """A CA with TLS, and neither that nor a name without."""
+    if upstream.get("tls", True):
+        return {"ca": "/etc/ssl/ca.pem", **upstream}
+    return {key: value for key, value in upstream.items() if key not in ("ca", "server_name")}
+
+
+def with_burst(limit: dict[str, Any]) -> dict[str, Any]:
+    """Not less at once than in a second."""
+    return {**limit, "requests": min(limit["requests"], limit.get("burst", limit["requests"]))}
+
+
+def with_ports_of_their_own(proxy: dict[str, Any]) -> dict[str, Any]:
+    """Two ports, and no address that another one holds."""
+    if proxy.get("http_redirect_port", 80) == proxy.get("port", 443):
+        proxy["http_redirect_port"] = 8080 if proxy.get("port") != 8080 else 80
+    if "0.0.0.0" in proxy.get("listen", []):  # noqa: S104
+        proxy["listen"] = [address for address in proxy["listen"] if address != "10.0.0.30"]
+    return proxy
+
+
+def with_domains_of_their_own(upstreams: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """No two upstreams have one domain."""
+    return list({upstream["domain"]: upstream for upstream in upstreams}.values())
+
+
+def with_names_of_their_own(things: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """No two have one name; of those that have none, the first."""
+    return list({thing.get("name"): thing for thing in things}.values())
+
+
+def with_one_of_both(member: dict[str, Any]) -> dict[str, Any]:
+    """A user or a group."""
+    return {key: value for key, value in {"user": "ann", **member}.items() if key != "group"}
+
+
+def with_one_of_each(selection: dict[str, Any]) -> dict[str, Any]:
+    """What is chosen, or what is left out; of a rule also one way to keep."""
+    found = {key: selection[key] for key in selection if not key.startswith("except")}
+    ways = [key for key in KEEPS if found.get(key)]
+    return {key: found[key] for key in found if key not in ways[1:]}
+
+
+def with_one_way(rule: dict[str, Any]) -> dict[str, Any]:
+    """Always one way to keep."""
+    found = with_one_of_each(rule)
+    return found if any(found.get(key) for key in KEEPS) else {**found, "always": True}
+
+
+def with_what_its_mode_needs(auth: dict[str, Any]) -> dict[str, Any]:
+    """The directory with its mode, the provider with its own."""
+    mode = next((key for key in ("ldap", "oidc") if key in auth), None)
+    return {"mode": mode, mode: auth[mode]} if mode else {"mode": "database"}
+
+
+def with_something_to_do(robot: dict[str, Any]) -> dict[str, Any]:
+    """A robot of the system may do something, in each project once."""
+    return {**robot, "allow": ["user:list"], "grants": robot.get("grants", [])[:1]}
+
+
+def with_a_url(endpoint: dict[str, Any]) -> dict[str, Any]:
+    """Where it is, and no login or a whole one."""
+    found = {"url": "https://registry.example.org", **endpoint}
+    whole = {"user", "password"} <= set(found)
+    return {key: value for key, value in found.items() if whole or key not in ("user", "password")}
+
+
+def with_names_that_fit(registry: dict[str, Any]) -> dict[str, Any]:
+    """What names another thing names one that is there."""
+    found = dict(registry)
+    found["projects"] = [
+        {key: value for key, value in project.items() if key != "proxy_cache"}
+        for project in found.get("projects", ())
+        if project["name"] != found.get("docker_hub_cache")
+    ]
+    if found.get("auth", {}).get("mode", "database") != "database":
+        found["users"] = []
+    found["users"] = list({user["name"].lower(): user for user in found.get("users", ())}.values())[:1]
+    if found.get("docker_hub_cache"):
+        found.pop("endpoints", None)
+    return found
+
+
+def with_a_log(system: dict[str, Any]) -> dict[str, Any]:
+    """The audit log goes somewhere."""
+    return {**system, "audit_forward": "syslog.example.org:514"}
+
+
+KEEPS = ("keep_pushed", "keep_pulled", "pushed_days", "pulled_days", "always")
+
+
 AGREEING: dict[type[Any], Any] = {
+    Proxy: with_ports_of_their_own,
+    RateLimit: with_burst,
+    Upstream: with_what_tls_needs,
     S3: with_both_keys,
     Database: with_host,
     Redis: with_host,
     RedisDatabases: with_numbers_of_its_own,
     Settings: with_a_class,
+    Member: with_one_of_both,
+    ImmutableTags: with_one_of_each,
+    RetentionRule: with_one_way,
+    Auth: with_what_its_mode_needs,
+    SystemRobot: with_something_to_do,
+    Endpoint: with_a_url,
+    System: with_a_log,
+    Registry: with_names_that_fit,
 }
 
 
@@ -234,3 +400,7 @@ def written(draw: st.DrawFn) -> dict[str, Any]:
         else:
             group[last] = copy.deepcopy(draw(st.sampled_from(OTHERS) | hostile))
     return data
+
+
+# Several of a kind agree with each other.
+LISTED: dict[type[Any], Any] = {Export: agreeing, Upstream: with_domains_of_their_own}

@@ -90,6 +90,16 @@ def test_what_harbor_will_be_is_said_and_what_nobody_could_look_at(project: Path
     ) in done.stdout
 
 
+def test_how_much_is_in_it_is_said(project: Path) -> None:
+    settings = project / "group_data" / "all.py"
+    edit(settings, '# domain = "', 'domain = "')
+    robots = '[{"name": "ci"}, {"name": "cd"}]'
+    registry = f'{{"projects": [{{"name": "kaps", "robots": {robots}}}], "docker_hub_cache": "hub"}}'
+    settings.write_text(f"{settings.read_text()}registry = {registry}\n")
+    done = breakwater("check", "inventory.py", cwd=project)
+    assert "\nin it 1 project, 2 robots, Docker Hub's cache hub\n" in done.stdout, done.stderr
+
+
 def test_keys_that_the_bundles_chart_does_not_have_are_mistakes(project: Path) -> None:
     with_harbor(project, '{"core": {"replica": 2, "podAnnotations": {"a": "b"}}}')
     with_bundle(project, "{core: {replicas: 1, podAnnotations: {}}}")

@@ -21,6 +21,7 @@ from typing import Any, get_type_hints
 import pytest
 import yaml
 from commands_of import serving, using
+from envoy_files import assert_nothing_else, wanted
 from hostile import FRAGMENTS, HOSTS, good_texts, hostile, models_below, resolve, written
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as budget
@@ -34,6 +35,7 @@ from breakwater.harbor import values as harbor_values
 from breakwater.operations import proof as proofs
 from breakwater.problems import SettingsError, keys_of, path_of
 from breakwater.proof import Proof, _claim, _pod
+from breakwater.registry.settings import Registry
 from breakwater.settings import Export, Settings, load
 from tasks.storage_class import _values
 
@@ -56,12 +58,15 @@ WORDS = {
 # Keys that hosts and documents never see, or only in quotes.
 OF_THIS_MACHINE = {
     *("kubeconfig", "kube_context", "bundle", "state", "nodes_down"),
-    *("admin_password", "password", "access_key", "secret_key", "account_key", "key"),
+    *("certificate", "ca", "admin_password", "password", "access_key", "secret_key", "account_key", "key"),
 }
+# What is in Harbor is told to it as JSON: no shell, file or YAML of ours has it.
+IN_HARBOR = {*models_below(Registry)} - {Registry}
 # Every other key that is text, and its model.
 TEXTS = [
     (model, key)
     for model in models_below(Settings)
+    if model not in IN_HARBOR
     for key in keys_of(model)
     if good_texts(model, key) and key not in {*OF_THIS_MACHINE, "extra_values"}
 ]
@@ -174,9 +179,13 @@ def assert_documents(settings: Settings) -> None:
             assert yaml.safe_load(json.dumps(document)) == document
         for text in texts(values):
             assert yaml.safe_load(f"name: {text}\nlist: [{text}]\n") == {"name": text, "list": [text]}
+    if settings.domain:
+        assert_nothing_else(wanted(settings))
     told = harbor_values.values(settings, harbor_values.Known("pw", "aa", "bb"))
     assert yaml.safe_load(json.dumps(told)) == told
-    for text in texts(told):
+    # What the user adds to the chart's values is the user's, quotes included.
+    ours = dataclasses.replace(settings, harbor=dataclasses.replace(settings.harbor, extra_values={}))
+    for text in texts(harbor_values.values(ours, harbor_values.Known("pw", "aa", "bb"))):
         # An amount is a number to YAML at worst, and Kubernetes takes both; ports and indexes are numbers.
         assert text == "" or str(yaml.safe_load(f"name: {text}\n")["name"]) == text
 
@@ -194,7 +203,9 @@ def assert_commands(settings: Settings) -> None:
             assert {word for word in words(command.get_raw_value()) if word.startswith("--")} <= FLAGS
     # A shell finds nothing unfinished in them.
     script = "\n".join(command.get_raw_value() for command in commands)
-    run = subprocess.run(["dash", "-n"], input=script.encode(), capture_output=True, check=False)
+    run = subprocess.run(
+        ["dash", "-n"], input=script.encode(errors="surrogatepass"), capture_output=True, check=False
+    )
     assert run.returncode == 0, run.stderr.decode()
 
 

@@ -92,8 +92,8 @@ def test_names_are_resolved_by_the_resolver_that_is_given() -> None:
         (
             inventory({"zzz": 1}),
             "zzz: unknown key; known are bundle, domain, exports, firewall, harbor, kube_context, kubeconfig,"
-            " nodes_down, proof, provisioner, state, storage_address; a name for the file's own use begins"
-            " with '_'",
+            " nodes_down, proof, provisioner, proxy, registry, state, storage_address, trust; a name for the"
+            " file's own use begins with '_'",
         ),
         (inventory({"nodes": []}), "nodes: is derived from other settings or the inventory; remove it"),
         (inventory(without="proxies"), "group proxies: is missing in the inventory; add proxies = [...]"),

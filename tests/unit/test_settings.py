@@ -10,7 +10,7 @@ import yaml
 
 from breakwater.problems import SettingsError
 from breakwater.quantities import quantity
-from breakwater.settings import Export, Harbor, Proof, Provisioner, Settings, load
+from breakwater.settings import Export, Harbor, Proof, Provisioner, Proxy, Settings, load
 
 CASES = sorted((Path(__file__).parent / "settings").glob("*.yaml"))
 
@@ -126,6 +126,19 @@ def test_defaults_are_filled_in() -> None:
         proof=Proof(image="docker.io/library/busybox:1.37", timeout=180),
         domain=None,
         harbor=Harbor(),
+        proxy=Proxy(
+            listen=("0.0.0.0",),  # noqa: S104
+            port=443,
+            http_redirect_port=80,
+            aliases=(),
+            certificate=None,
+            allow_clients=None,
+            idle_timeout=900,
+            rate_limit=None,
+            connections=20000,
+            memory="512Mi",
+            upstreams=(),
+        ),
         state=".breakwater",
         hosts=HOSTS,
         addresses={"node1": ("10.0.0.21",), "node2": ("10.0.0.22", "fd00::22")},
@@ -136,6 +149,7 @@ def test_defaults_pass_their_own_limits() -> None:
     assert Provisioner(**vars(Provisioner())) == Provisioner()
     assert Proof(**vars(Proof())) == Proof()
     assert Harbor(**vars(Harbor())) == Harbor()
+    assert Proxy(**vars(Proxy())) == Proxy()
     for group in vars(Harbor()).values():
         if dataclasses.is_dataclass(group):
             # A storage class is filled in from the exports, so an empty one may not be written.
@@ -250,6 +264,8 @@ def test_a_volume_keeps_its_own_defaults_beside_what_is_written() -> None:
 def test_the_domain_makes_the_url() -> None:
     assert load(GOOD, HOSTS, resolve).external_url == ""
     assert load({**GOOD, **DOMAIN}, HOSTS, resolve).external_url == "https://registry.example.org"
+    other = {**GOOD, **DOMAIN, "proxy": {"port": 8443}}
+    assert load(other, HOSTS, resolve).external_url == "https://registry.example.org:8443"
 
 
 def test_no_class_is_needed_without_a_domain() -> None:
@@ -261,6 +277,12 @@ def test_no_class_is_needed_without_a_domain() -> None:
     [
         ({**DOMAIN, "harbor": {"metrics": True}}, []),
         ({"harbor": {"metrics": True}}, ["harbor: has no effect without a domain"]),
+        ({"proxy": {"port": 8443}}, ["proxy: has no effect without a domain"]),
+        ({**DOMAIN, "proxy": {"allow_clients": ["10.0.0.0/27", "fd00::22"]}}, []),
+        ({**DOMAIN, "proxy": {"allow_clients": ["10.0.1.0/24"]}},
+         ["proxy.allow_clients: leaves out node1 (10.0.0.21); a node that may not connect cannot pull"]),
+        ({**DOMAIN, "proxy": {"upstreams": [{"domain": "a.b", "endpoints": ["c:80"], "tls": False}]}},
+         ["proxy.upstreams[0].tls: False: what the proxies and a.b say"]),
         ({**DOMAIN, "harbor": {"volumes": {"database": {"access_mode": "ReadWriteMany"}}}},
          ["harbor.volumes.database: ReadWriteMany lets two databases"]),
         ({**DOMAIN, "harbor": {"redis": {"host": "a.example.org", "password": "env:PW"}}},
@@ -277,9 +299,18 @@ def test_no_class_is_needed_without_a_domain() -> None:
     ],
 )  # fmt: skip
 def test_what_may_be_regretted_is_said(written: dict[str, Any], said: list[str]) -> None:
-    warnings = load({**GOOD, **written}, HOSTS, resolve).warnings
+    hosts = {**HOSTS, "proxies": {"proxy": "10.0.0.30"}}
+    warnings = load({**GOOD, **written}, hosts, resolve).warnings
     assert len(warnings) == len(said)
     assert all(warning.startswith(begin) for warning, begin in zip(warnings, said, strict=True)), warnings
+
+
+def test_a_domain_that_nobody_serves_is_said() -> None:
+    [warning] = load({**GOOD, **DOMAIN}, HOSTS, resolve).warnings
+    assert warning.startswith(
+        "group proxies: is empty, so nothing of breakwater's answers for registry.example.org;"
+        " Harbor is at port 30003"
+    )
 
 
 def test_where_secrets_are_is_known_by_the_charts_names() -> None:
@@ -372,6 +403,7 @@ TEXT_KEYS = [
     *("harbor.volumes.registry.storage_class", "harbor.volumes.registry.size", "harbor.log_level"),
     *("harbor.volumes.database.access_mode", "harbor.resources.core.limits.cpu", "harbor.backup"),
     *("harbor.resources.core.requests.memory", "harbor.admin_password", "harbor.database.tls"),
+    *("proxy.listen.0", "proxy.aliases.0", "proxy.allow_clients.0", "proxy.memory"),
 ]
 OTHER_KEYS = [
     *("exports", "exports.0", "exports.0.clients", "provisioner", "proof", "proof.timeout"),
@@ -384,6 +416,8 @@ OTHER_KEYS = [
         "harbor.replicas.core",
     ),
     *("harbor.database", "harbor.redis", "harbor.metrics"),
+    *("proxy", "proxy.port", "proxy.http_redirect_port", "proxy.certificate", "proxy.rate_limit"),
+    *("proxy.connections", "proxy.idle_timeout", "proxy.upstreams", "proxy.upstreams.0"),
 ]
 # What a shell, an exports line or a YAML document could trip over; a path on this machine never meets them.
 OF_HOSTS = set(TEXT_KEYS) - {"kubeconfig", "bundle", "state", "kube_context", "harbor.admin_password"}

@@ -12,6 +12,7 @@ from hostile import models_below
 from breakwater.harbor.image_storage import Azure, Gcs, Swift
 from breakwater.problems import keys_of, model_of
 from breakwater.reference import settings_page
+from breakwater.registry.people_settings import Auth, Ldap, Oidc
 from breakwater.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +24,8 @@ HOSTS = {
     "bastion": {"@local": "127.0.0.1"},
 }
 KEY_LINE = re.compile(r'^[\s#]*(?:"(?P<quoted>[a-z_]+)":|(?P<bare>[a-z_]+) = )')
-# One kind of object store is enough for a sample; docs/settings.md has them all.
-ELSEWHERE = {Azure, Gcs, Swift}
+# One kind of object store, or of login, is enough for a sample; docs/settings.md has them all.
+ELSEWHERE = {Azure, Gcs, Swift, Auth, Ldap, Oidc}
 
 
 def annotation(model: type[Any], key: str) -> Any:

@@ -15,6 +15,7 @@ from breakwater.facts.helm import HelmRelease, ReleaseState
 from breakwater.facts.nfs import ClientState, ForeignExport, NfsClient, NfsMounts, NfsServer, ServerState
 from breakwater.facts.preflight import PackageRuns, Preflight
 from breakwater.facts.tagged import tagged
+from breakwater.facts.trust import Trust
 
 AWKWARD = """/it's "a" $(touch executed) `touch executed`; touch executed"""
 FILE = "/etc/exports.d/breakwater.exports"
@@ -33,6 +34,8 @@ FACTS: list[tuple[type[FactBase[Any]], dict[str, Any]]] = [
         {"storage": AWKWARD, "mounts": True, "locks": [AWKWARD], "exports": [AWKWARD], "firewall": AWKWARD},
     ),
     (PackageRuns, {"locks": [AWKWARD]}),
+    (Trust, {"domain": AWKWARD, "registry": f"{AWKWARD}:8443", "cri": True, "anchor": AWKWARD}),
+    (Trust, {"domain": AWKWARD, "registry": AWKWARD, "cri": False}),
 ]
 # What each answers when all is well, cut short after any line of which it is nobody's answer.
 ANSWERS: dict[type[FactBase[Any]], str] = {
@@ -42,6 +45,7 @@ ANSWERS: dict[type[FactBase[Any]], str] = {
     HelmRelease: json.dumps([{"status": "deployed", "revision": 1}]),
     Preflight: "system=debian\nversion=13\nuser=0\nroute=1.1.1.1 src 1.1.1.2\nend=",
     PackageRuns: "package_run=1 apt-get\nend=",
+    Trust: "engine=docker\nfile=1 /etc/docker/certs.d/a/ca.crt\ntext=1 a\nstore=update-ca-trust\nend=",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def test_cluster_objects_name_the_addresses_of_the_lab() -> None:
 def test_a_killed_restore_is_finished_by_the_next_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was done of it when it was killed: what lies in `pending` wins, once."""
     monkeypatch.setattr(control_plane, "folder", lambda: tmp_path)
+    ended: list[tuple[str, signal.Signals]] = []
     monkeypatch.setattr(processes, "stop", lambda name, timeout: None)
+    monkeypatch.setattr(processes, "send", lambda name, number: ended.append((name, number)))
 
     def etcdutl(argv: list[Any], **_: Any) -> None:
         Path(argv[-1]).mkdir()
@@ -72,6 +75,8 @@ def test_a_killed_restore_is_finished_by_the_next_up(tmp_path: Path, monkeypatch
         assert [file.name for file in (tmp_path / "pki").iterdir()] == ["ca.crt"]
         assert not (tmp_path / "pending").exists()
         assert not (tmp_path / ".etcd.new").exists()
+    # An API server that is asked takes itself out of its Service, and guests would hear of it.
+    assert ("kube-apiserver", signal.SIGKILL) in ended
 
 
 def test_a_restore_of_nothing_changes_nothing(tmp_path: Path) -> None:

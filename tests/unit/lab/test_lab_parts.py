@@ -1,6 +1,7 @@
 """What of the lab can be tested without a guest."""
 
 import io
+import json
 import time
 from pathlib import Path
 
@@ -132,6 +133,23 @@ class TestSnapshots:
         assert snapshots.saved() == []
         with pytest.raises(Failure, match="no snapshot is called 'half'; there are: none yet"):
             snapshots.find("half")
+
+    def test_one_of_another_bundle_says_which_comes_first(self) -> None:
+        for name in ("one", "two"):
+            (paths.state() / name).mkdir()
+        link = paths.state() / "bundle"
+        link.symlink_to(paths.state() / "one")
+        whole = snapshots.folder() / "deployed" / "whole.json"
+        whole.parent.mkdir()
+        mark = {"name": "deployed", "key": "k", "accelerator": "tcg", "taken": 1.0}
+        whole.write_text(json.dumps({**mark, "bundle": str(paths.state() / "one")}))
+        snapshots.require_bundle("deployed")
+        link.unlink()
+        link.symlink_to(paths.state() / "two")
+        with pytest.raises(
+            Failure, match=r"was made with the bundle .*/one, and .*/two is in use; .python -m lab up"
+        ):
+            snapshots.require_bundle("deployed")
 
     @pytest.mark.parametrize("name", ["../etc", "a b", "", "-x", "q'"])
     def test_a_name_is_a_plain_word(self, name: str) -> None:

@@ -15,10 +15,12 @@ A case stands in a folder named MODULE.OPERATION and is named for the behaviour 
     volumes    of the cluster that lie below what leaves, as the bastion finds them; a text: why it cannot
     others     {host: {fact: lines}} of other hosts that are asked (optional)
     leaves     what the operation finds to have left the settings (optional)
-    commands   what is run, in order: a shell command (HELM is this environment's), {run, stdin},
+    commands   what is run, in order: a shell command (HELM is this environment's; MOVE are the words that
+               test_proxy_runs.py runs), {run, stdin},
                {upload, to}, {call, with}, or {exports: TEXT}, {proves: TEXT} and {sees: TEXT}, which are
                the commands that nfs.server/fresh_host.yaml, proof.mount_and_write/written.yaml and
-               proof.seen_from_nodes/seen.yaml have in full
+               proof.seen_from_nodes/seen.yaml have in full, or {configures: TEXT}: the end of the one
+               by which breakwater/trust/containerd.py changes containerd's configuration
     refusal    the reason with which it ends; nothing is run after it
     noop       what is said when there is nothing to do
     warnings   for the end of the run, that the operation leaves in its survey (optional)
@@ -46,11 +48,15 @@ from breakwater.operations import nfs as nfs_operations
 from breakwater.operations import preflight
 from breakwater.operations.nfs import EXPORTS_FILE, _export
 from breakwater.operations.proof import _PROVE, _SEEN
+from breakwater.operations.proxy_move import _MOVE
+from breakwater.proxy.plan import Plan
 from breakwater.releases import Stored
+from breakwater.trust.containerd import _SHELL
 from breakwater.volumes import Volume
 
 # Arguments that are functions: those that look, and those that do.
-LOOKS, DOES = ("due", "missing", "directories"), ("write", "settle")
+LOOKS = ("due", "missing", "directories", "callers", "ca")
+DOES = ("write", "settle", "prove")
 
 CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
 REFUSAL = re.compile(r"printf '%s\\n' .* >&2; exit 1", re.DOTALL)
@@ -60,6 +66,7 @@ SHORT: dict[str, Callable[[dict[str, str]], str]] = {
     "exports": lambda item: get_command_string(_export(EXPORTS_FILE, item["exports"])),
     "proves": lambda item: f"{_PROVE}\n{item['proves']}",
     "sees": lambda item: f"{_SEEN}\n{item['sees']}",
+    "configures": lambda item: f"{_SHELL}\n{item['configures']}",
 }
 
 
@@ -95,7 +102,7 @@ def played(commands: Iterable[PyinfraCommand], calls: list[Any]) -> list[Any]:
         elif isinstance(command, FileUploadCommand):
             shown.append({"upload": str(command.src), "to": command.dest})
         else:
-            text = get_command_string(command).replace(HELM, "HELM")
+            text = get_command_string(command).replace(HELM, "HELM").replace(_MOVE, "MOVE")
             stdin = command.connector_arguments.get("_stdin")
             shown.append({"run": text, "stdin": stdin} if stdin else text)
             if REFUSAL.fullmatch(text):
@@ -183,6 +190,8 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if isinstance(said, dict):
             refused[name] = said["refused"]
         kwargs[name] = functools.partial(recorder(name), None) if name in DOES else looking(said)
+    if isinstance(said := kwargs.get("plan"), dict):
+        kwargs["plan"] = looking(said if "refused" in said else Plan(**said))
     with ctx_state.use(state), ctx_host.use(host):
         shown = played(operation._inner(**kwargs), calls)
 

@@ -1,4 +1,4 @@
-"""Harbors of memory, for the tests of its secrets and of adopting one."""
+"""Harbors of memory, for the tests of its secrets and of adopting one; and one that runs."""
 
 import copy
 import itertools
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fake_cluster import serving
 from harbor_house import House, deployed, empty_house
+from standin import Standin, running
 
 from breakwater import tls
 from breakwater.harbor import draft as harbor_draft
@@ -49,3 +50,10 @@ def house(empty: House, snapshot: Snapshot) -> House:
         empty.put(name, text)
     empty.fake.objects, empty.live = objects, live
     return empty
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standin]:
+    """The lab's stand-in for Harbor, on loopback: seconds, when it was built before."""
+    with running(tmp_path_factory.mktemp("standin")) as found:
+        yield found

@@ -48,7 +48,13 @@ class FakeCluster:
         self.objects.setdefault(collection, []).append(item)
 
     def add_node(
-        self, name: str, ready: str = "True", unschedulable: bool = False, taint: str = "", address: str = ""
+        self,
+        name: str,
+        ready: str = "True",
+        unschedulable: bool = False,
+        taint: str = "",
+        address: str = "",
+        architecture: str = "amd64",
     ) -> None:
         """A node, whose machine-id is its name.
 
@@ -57,7 +63,7 @@ class FakeCluster:
         conditions = [{"type": "Ready", "status": ready, "reason": "KubeletSaid"}]
         key, _, effect = taint.partition(":")
         taints = [{"key": key, "effect": effect}] if key else []
-        info = dict.fromkeys(_NODE_INFO, "") | {"machineID": name}
+        info = dict.fromkeys(_NODE_INFO, "") | {"machineID": name, "architecture": architecture}
         self.add(
             "/api/v1/nodes",
             {

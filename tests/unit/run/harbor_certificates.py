@@ -32,15 +32,18 @@ class Authority:
         self.ca = folder / "ca.crt"
         self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def sign(self, address: str) -> Path:
-        """A certificate for one address, its key in the same file."""
+    def sign(self, address: str, *names: str, days: tuple[int, int] = (0, 1)) -> Path:
+        """A certificate for one address, and for these DNS names, its key in the same file.
+
+        + days: from now on, between which it is valid; an hour more before
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+        alternatives = [x509.IPAddress(ip_address(address)), *map(x509.DNSName, names)]
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "harbor")])
         certificate = (
-            self._certificate(subject, key)
-            .add_extension(names, critical=False)
+            self._certificate(subject, key, days)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(issuer, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -51,7 +54,9 @@ class Authority:
         path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
         return path
 
-    def _certificate(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _certificate(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: tuple[int, int] = (0, 1)
+    ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -59,6 +64,6 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_before(now + timedelta(days=days[0], hours=-1))
+            .not_valid_after(now + timedelta(days=days[1]))
         )

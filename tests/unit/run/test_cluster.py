@@ -322,6 +322,21 @@ class TestProof:
         )
         assert self.left(fake) == []
 
+    def test_a_claim_that_is_not_bound_says_what_its_provisioner_does(
+        self, fake: FakeCluster, access: ClusterAccess
+    ) -> None:
+        fake.statuses["persistentvolumeclaims"] = {"phase": "Pending"}
+        for name, release in (("nfs-nfs-client-1", "nfs-nfs-client"), ("another", "nfs-other")):
+            pod = {"metadata": {"name": name, "labels": {"release": release}}, "spec": {"containers": []}}
+            fake.add(f"{IN}/pods", {**pod, "status": {}})
+        used = Proof("nfs-client", "nfs-nfs-client", token="0badcafe")
+        with pytest.raises(Refusal) as refusal:
+            proof.write_and_read(used, access, NAMESPACE, "busybox:1", 0)
+        assert str(refusal.value) == (
+            "claim on class nfs-client: not so after 0 s: breakwater-proof-0badcafe is Pending;"
+            " nfs-nfs-client-1, started anew 0 times, says: the pod's own words"
+        )
+
     def test_a_pod_that_fails_says_its_own_words_and_is_removed(
         self, fake: FakeCluster, access: ClusterAccess
     ) -> None:

@@ -90,7 +90,8 @@ class TestRefusals:
             ({"reprot": "x"}, "--data reprot: unknown; did you mean 'report'?"),
             (
                 {"zzz": "x"},
-                "--data zzz: unknown; known are adopt_secrets, force, harbor_data, new_ca, prove, report",
+                "--data zzz: unknown; known are"
+                " adopt_secrets, force, harbor_data, new_ca, prove, report, reset_password, rotate",
             ),
             ({"adopt_secrets": "mine"}, "--data adopt_secrets: 'mine' is not 'cluster' or 'bastion'"),
             ({"prove": "yes"}, "--data prove: 'yes' is not 'always'"),

@@ -44,7 +44,7 @@ FRESH = {
     "Status-Abbrev}' nfs-common": ["system=debian", "end="],
 }
 AS_SET = {
-    "modprobe -n": PREFLIGHT,
+    "modprobe -n": [*PREFLIGHT[:-1], "installed=yes", "end="],
     "exportfs -s 2>/dev/null": [
         "system=debian",
         "installed=yes",
