@@ -21,13 +21,21 @@ from typing import Any
 import pytest
 
 from lab import bundle_index, paths
+from tests.lab.clients import equip
 
 REPOSITORY = paths.REPOSITORY
-# The lab as a user has it, and with storage alone, which most tests are about: with Harbor each of their
-# deploys would take minutes more.
-WHOLE, STORAGE_ONLY = "lab/inventory.py", str(paths.state() / "storage-only/inventory.py")
+# The lab as a user has it; without proxies; with storage alone. A test's deploys have what it is about, for
+# Harbor adds minutes to each, and the domain's proof another one.
+WHOLE = "lab/inventory.py"
+HARBOR_ONLY, STORAGE_ONLY = (
+    str(paths.state() / f"{part}-only/inventory.py") for part in ("harbor", "storage")
+)
+# Whose hosts are deployed and looked at on a lab that was brought to a snapshot.
+OF = {"clean": STORAGE_ONLY, "deployed": STORAGE_ONLY, "harbor": HARBOR_ONLY, "whole": WHOLE}
 # Seconds: a fresh lab on a slow machine; a deploy from clean; a command on a guest.
 UP, DEPLOY, COMMAND = 1500, 900, 120
+# The registry's name; who asks for it is told where it leads.
+DOMAIN = "registry.lab.test"
 
 
 @dataclass
@@ -47,7 +55,8 @@ class Lab:
     """The lab, by the commands a person would type."""
 
     at = ""  # the snapshot that it was last brought to; empty: nobody knows
-    inventory = STORAGE_ONLY  # whose hosts are deployed and looked at, unless another is named
+    saved: frozenset[str] = frozenset()  # snapshots that this session has made
+    inventory = STORAGE_ONLY  # whose hosts are deployed and looked at, until it is brought to a snapshot
 
     def __call__(self, *arguments: str, timeout: float = COMMAND, check: bool = True) -> Result:
         """`python -m lab ARGUMENTS`."""
@@ -73,10 +82,19 @@ class Lab:
         return Result(done.returncode, done.stdout)
 
     def go_to(self, snapshot: str) -> Lab:
-        """Bring it there, unless it was brought there last: a test leaves it as it found it."""
+        """Bring it there, unless it was brought there last: a test leaves it as it found it.
+
+        Its inventory is that snapshot's again, whatever the test before has deployed.
+        """
+        self.inventory = OF[snapshot]
         if self.at != snapshot:
             self("reset", snapshot, timeout=300)
         return self
+
+    def save(self, snapshot: str) -> None:
+        """For the tests that begin so."""
+        self("save", snapshot, timeout=300)
+        self.saved |= {snapshot}
 
     def spoil(self) -> None:
         """It is not as it was brought there, so the next test that needs it brings it there again."""
@@ -116,16 +134,20 @@ def lab_settings() -> dict[str, Any]:
     return runpy.run_path(str(paths.LAB / "group_data/all.py"))
 
 
-def varied(folder: Path, **settings: object) -> str:
+def varied(folder: Path, *, proxies: bool = True, **settings: object) -> str:
     """An inventory of the lab's hosts where some settings are others.
 
     + folder: empty; it gets the inventory and its group data
+    + proxies: with the lab's
     """
     (folder / "group_data").mkdir()
     for name in ("inventory.py", "group_data/all.py"):
         shutil.copy(paths.LAB / name, folder / name)
     with (folder / "group_data/all.py").open("a") as file:
         file.writelines(f"{key} = {value!r}\n" for key, value in settings.items())
+    if not proxies:
+        with (folder / "inventory.py").open("a") as file:
+            file.write("proxies = []\n")
     return str(folder / "inventory.py")
 
 
@@ -137,6 +159,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "faults: part of the full matrix, run with --faults only")
+    config.addinivalue_line("markers", "saves: ends with a state that other tests begin with, and saves it")
     config.addinivalue_line("markers", "real_harbor: not shown by the stand-in; `lab up --bundle DIR` has it")
 
 
@@ -145,7 +168,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = bool(config.getoption("--faults"))
     unwanted = [item for item in items if "faults" in item.keywords and not chosen]
     config.hook.pytest_deselected(items=unwanted)
-    items[:] = [item for item in items if item not in unwanted]
+    # Nothing is made twice: what ends with a state that others begin with comes first.
+    items[:] = sorted(
+        (item for item in items if item not in unwanted), key=lambda item: "saves" not in item.keywords
+    )
 
 
 @pytest.fixture(scope="session")
@@ -161,10 +187,12 @@ def lab() -> Iterator[Lab]:
     was_up = commands("status", check=False).code == 0
     up = commands("up", timeout=UP)
     print(up.output)
-    folder = Path(STORAGE_ONLY).parent
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    varied(folder, domain=None)
+    commands.at = "" if was_up else "clean"
+    for inventory, settings in ((STORAGE_ONLY, {"domain": None}), (HARBOR_ONLY, {})):
+        folder = Path(inventory).parent
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        varied(folder, proxies=inventory == STORAGE_ONLY, **settings)
     yield commands
     if not was_up:
         commands("down")
@@ -183,16 +211,13 @@ def of_the_real_harbor(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def clean(lab: Lab) -> Lab:
     """Hosts that breakwater never touched."""
-    lab("reset", "clean", timeout=300)
-    lab.inventory = STORAGE_ONLY
-    return lab
+    return lab.go_to("clean")
 
 
 @pytest.fixture(scope="session")
 def deployed_once(lab: Lab) -> Lab:
     """One deploy from clean, saved, for all tests that begin after one."""
-    lab("reset", "clean", timeout=300)
-    result = lab.deploy(inventory=STORAGE_ONLY)
+    result = lab.go_to("clean").deploy()
     (paths.state() / "first-report.json").write_text(json.dumps(result.report))
     lab("save", "deployed", timeout=300)
     return lab
@@ -201,24 +226,33 @@ def deployed_once(lab: Lab) -> Lab:
 @pytest.fixture
 def deployed(deployed_once: Lab) -> Lab:
     """Hosts where the deploy of storage went through. A test leaves them so, by hand or by another deploy."""
-    deployed_once.inventory = STORAGE_ONLY
     return deployed_once.go_to("deployed")
 
 
 @pytest.fixture(scope="session")
-def harbored_once(deployed_once: Lab) -> Lab:
-    """Harbor on that storage, saved, for all tests that begin with one."""
-    result = deployed_once.go_to("deployed").deploy(inventory=WHOLE)
-    (paths.state() / "harbor-report.json").write_text(json.dumps(result.report))
-    deployed_once("save", "harbor", timeout=300)
-    return deployed_once
+def harbored_once(request: pytest.FixtureRequest, lab: Lab) -> Lab:
+    """Harbor on that storage, saved, for all tests that begin with one; what a test has saved serves too."""
+    if "harbor" not in lab.saved:
+        request.getfixturevalue("deployed_once").go_to("deployed").deploy(inventory=HARBOR_ONLY)
+        lab.save("harbor")
+    return lab
 
 
 @pytest.fixture
 def harbored(harbored_once: Lab) -> Lab:
-    """A lab with all that `make demo` makes. A test leaves it so, by hand or by another deploy."""
-    harbored_once.inventory = WHOLE
+    """A lab with Harbor, at its node ports. A test leaves it so, by hand or by another deploy."""
     return harbored_once.go_to("harbor")
+
+
+@pytest.fixture(scope="session")
+def whole_once(request: pytest.FixtureRequest, lab: Lab) -> Lab:
+    """All that `make demo` makes, with docker and skopeo on a client; saved, for all tests that begin so."""
+    if "whole" not in lab.saved:
+        request.getfixturevalue("harbored_once").go_to("harbor")
+        equip(lab, DOMAIN)
+        lab.deploy(inventory=WHOLE)
+        lab.save("whole")
+    return lab
 
 
 @pytest.fixture
@@ -228,13 +262,5 @@ def first_report(deployed_once: Lab) -> dict[str, Any]:
     return report
 
 
-@pytest.fixture
-def harbor_report(harbored_once: Lab) -> dict[str, Any]:
-    """What the deploy that installed Harbor reported."""
-    report: dict[str, Any] = json.loads((paths.state() / "harbor-report.json").read_text())
-    return report
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    for name in ("first-report.json", "harbor-report.json"):
-        (paths.state() / name).unlink(missing_ok=True)
+    (paths.state() / "first-report.json").unlink(missing_ok=True)

@@ -32,16 +32,17 @@ def repository(folder: Path) -> Iterator[str]:
     helm = Path(sys.executable).with_name("helm")
     subprocess.run([helm, "repo", "index", folder, "--url", REPOSITORY], check=True, timeout=_LIMIT)
     port = REPOSITORY.rpartition(":")[2]
-    with _serving([sys.executable, "-m", "http.server", port, "--bind", ADDRESS, "--directory", str(folder)]):
+    with serving([sys.executable, "-m", "http.server", port, "--bind", ADDRESS, "--directory", str(folder)]):
         yield REPOSITORY
 
 
 @contextmanager
-def registry(folder: Path, archives: list[Path]) -> Iterator[str]:
+def registry(folder: Path, archives: list[Path], below: str = "") -> Iterator[str]:
     """The distribution registry with these images, over plain HTTP; its address.
 
     + folder: empty, for what it stores
     + archives: OCI archives of one image each
+    + below: what stands before their names, such as library/
     """
     program = standins.build()["harbor"]
     config = {
@@ -50,10 +51,10 @@ def registry(folder: Path, archives: list[Path]) -> Iterator[str]:
         "http": {"addr": REGISTRY, "secret": "of-the-lab-s-tests"},
     }
     (folder / "config.yml").write_text(json.dumps(config))
-    with _serving([str(program), "registry", "serve", str(folder / "config.yml")]):
+    with serving([str(program), "registry", "serve", str(folder / "config.yml")]):
         for archive in archives:
             # Inside: the lab's network is not this process's.
-            command = [sys.executable, "-m", "tests.lab.connected", REGISTRY, str(archive)]
+            command = [sys.executable, "-m", "tests.lab.connected", REGISTRY, str(archive), below]
             done = subprocess.run(
                 [sys.executable, "-m", "lab", "exec", "--", *command],
                 cwd=paths.REPOSITORY, timeout=_LIMIT, capture_output=True, text=True,
@@ -62,10 +63,11 @@ def registry(folder: Path, archives: list[Path]) -> Iterator[str]:
         yield REGISTRY
 
 
-def push(address: str, archive: Path) -> None:
+def push(address: str, archive: Path, below: str) -> None:
     """Put the image of an OCI archive into a registry, under its name without the registry it names.
 
     + address: HOST:PORT, plain HTTP
+    + below: what stands before the name then
     """
     with tarfile.open(archive) as opened, httpx.Client(base_url=f"http://{address}/v2", timeout=30) as client:
 
@@ -80,7 +82,7 @@ def push(address: str, archive: Path) -> None:
         [image] = json.load(index)["manifests"]
         manifest = json.loads(read(image["digest"]))
         name, _, tag = image["annotations"]["org.opencontainers.image.ref.name"].rpartition(":")
-        name = name.partition("/")[2]
+        name = below + name.partition("/")[2]
         for blob in (manifest["config"], *manifest["layers"]):
             begun = client.post(f"/{name}/blobs/uploads/").raise_for_status()
             url = httpx.URL(begun.headers["Location"]).copy_merge_params({"digest": blob["digest"]})
@@ -103,7 +105,7 @@ def _until_it_answers(client: httpx.Client) -> None:
 
 
 @contextmanager
-def _serving(command: list[str]) -> Iterator[None]:
+def serving(command: list[str]) -> Iterator[None]:
     """A program of this machine in the lab's network, ended afterwards."""
     inside = [sys.executable, "-m", "lab", "exec", "--", *command]
     process = subprocess.Popen(inside, cwd=paths.REPOSITORY, stdin=subprocess.DEVNULL)
@@ -116,4 +118,4 @@ def _serving(command: list[str]) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    push(sys.argv[1], Path(sys.argv[2]))
+    push(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

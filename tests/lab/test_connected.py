@@ -30,6 +30,7 @@ def test_charts_from_a_repository_and_images_from_a_registry(harbored: Lab, tmp_
             result = harbored.deploy(
                 inventory=varied(
                     tmp_path / "inventory",
+                    proxies=False,
                     bundle=None,
                     provisioner={**settings["provisioner"], "repository": charts},
                     harbor={**settings["harbor"], "repository": charts},

@@ -4,47 +4,36 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab import paths
-from tests.lab.conftest import Lab, lab_settings, varied
+from tests.lab.conftest import HARBOR_ONLY, Lab, lab_settings, varied
 
 NAMESPACE = "harbor"
 MINE = ("--namespace", NAMESPACE)
 # The chart's own sizes and access modes: values.yaml of chart 1.19.1.
 SIZES = {"registry": "5Gi", "jobservice": "1Gi", "database": "1Gi", "redis": "1Gi", "trivy": "5Gi"}
-# Seconds: pods and claims of the one before go; the new one's database is filled.
-GONE, FILLED = 240, 420
+# Seconds until the database is filled.
+FILLED = 420
 
 
 @pytest.fixture
-def by_hand(harbored: Lab) -> Iterator[Lab]:
+def by_hand(deployed: Lab) -> Iterator[Lab]:
     """A lab whose Harbor is a plain `helm install`, and whose bastion knows nothing of it."""
-    harbored.inside("helm", "uninstall", "harbor", *MINE)
-    harbored.inside("kubectl", "delete", "namespace", NAMESPACE, f"--timeout={GONE}s", timeout=GONE + 30)
-    shutil.rmtree(paths.state() / "bastion/harbor")
     mark = {"metadata": {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}
-    harbored.inside("kubectl", "patch", "storageclass", "breakwater", "--patch", json.dumps(mark))
+    deployed.inside("kubectl", "patch", "storageclass", "breakwater", "--patch", json.dumps(mark))
     [chart] = (paths.state() / "bundle/charts").glob("harbor-1.19.*.tgz")
     trivy = str(lab_settings()["harbor"]["trivy"]["enabled"]).lower()
-    harbored.inside(
-        "helm",
-        "install",
-        "harbor",
-        str(chart),
-        *MINE,
-        "--create-namespace",
-        "--set",
-        f"trivy.enabled={trivy}",
-    )
+    install = ("helm", "install", "harbor", str(chart), *MINE, "--create-namespace")
+    deployed.inside(*install, "--set", f"trivy.enabled={trivy}")
     wait = ("kubectl", *MINE, "wait", "--for=condition=Available", "deployment/harbor-core")
-    harbored.inside(*wait, f"--timeout={FILLED}s", timeout=FILLED + 30)
-    yield harbored
-    harbored.spoil()
+    deployed.inside(*wait, f"--timeout={FILLED}s", timeout=FILLED + 30)
+    deployed.inventory = HARBOR_ONLY
+    yield deployed
+    deployed.spoil()
 
 
 def test_its_secrets_and_volumes_are_kept_and_its_password_is_not(by_hand: Lab, tmp_path: Path) -> None:
@@ -57,7 +46,7 @@ def test_its_secrets_and_volumes_are_kept_and_its_password_is_not(by_hand: Lab, 
     assert not folder.exists()
 
     volumes = {name: {"size": size, "access_mode": "ReadWriteOnce"} for name, size in SIZES.items()}
-    inventory = varied(tmp_path, harbor={**lab_settings()["harbor"], "volumes": volumes})
+    inventory = varied(tmp_path, proxies=False, harbor={**lab_settings()["harbor"], "volumes": volumes})
     taken = by_hand.deploy(inventory=inventory)
 
     assert taken.report["result"] == "done"

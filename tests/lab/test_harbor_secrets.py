@@ -51,7 +51,7 @@ def changed(harbored_once: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ite
     password.write_text(f"{ANOTHER}\n")
     password.chmod(0o600)
     settings = {**lab_settings()["harbor"], "admin_password": f"file:{password}", "replicas": {"portal": 2}}
-    inventory = varied(folder, harbor=settings)
+    inventory = varied(folder, proxies=False, harbor=settings)
     lab.inside("kubectl", *MINE, "delete", "secret", "harbor-secrets")
     before = pods(lab, "portal")
     with processes() as seen:

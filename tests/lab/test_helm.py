@@ -20,7 +20,7 @@ MINE = ("--namespace", NAMESPACE)
 SOON = 90
 
 
-def test_edited_and_deleted_objects_are_named_and_put_back(deployed: Lab) -> None:
+def test_edited_and_deleted_objects_are_named_and_put_back_and_then_left_alone(deployed: Lab) -> None:
     deployed.inside("kubectl", *MINE, "set", "env", f"deployment/{NAME}", "NFS_PATH=/nowhere")
     deployed.inside("kubectl", *MINE, "scale", f"deployment/{NAME}", "--replicas=0")
     deployed.inside("kubectl", *MINE, "delete", "serviceaccount", NAME)
@@ -38,17 +38,6 @@ def test_edited_and_deleted_objects_are_named_and_put_back(deployed: Lab) -> Non
     assert repaired.report["hosts"]["@local"]["Proof"]["status"] == "done"
     assert live(deployed, "storageclass", CLASS)["mountOptions"] == ["nfsvers=4.1", "hard", "noatime"]
     assert live(deployed, "deployment", NAME)["spec"]["replicas"] == 1
-
-
-def test_deleted_workload_and_class_are_made_anew_and_then_left_alone(deployed: Lab) -> None:
-    deployed.inside("kubectl", *MINE, "delete", "deployment", NAME)
-    deployed.inside("kubectl", "delete", "storageclass", CLASS)
-
-    repaired = deployed.deploy()
-
-    assert repaired.report["result"] == "done"
-    assert f"put back: Deployment {NAME} is missing\n" in repaired.output
-    assert f"put back: StorageClass {CLASS} is missing\n" in repaired.output
 
     before = versions(deployed)
     assert deployed.deploy().report["result"] == "unchanged"

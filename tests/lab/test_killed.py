@@ -10,12 +10,13 @@ import time
 
 import pytest
 
-from tests.lab.conftest import DEPLOY, REPOSITORY, WHOLE, Lab, deploy_command
+from tests.lab.clients import equip
+from tests.lab.conftest import DEPLOY, DOMAIN, HARBOR_ONLY, REPOSITORY, WHOLE, Lab, deploy_command
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
 # An operation's name, seconds into it at which the deploy is killed, in the middle of what takes long, and by
 # what: pyinfra has no time to do anything, or is asked to end.
-PARTS = [
+TO_HARBOR = [
     ("Preflight", 0.5, KILL),
     ("NFS server", 10, KILL),
     ("NFS client", 10, TERM),
@@ -27,31 +28,53 @@ PARTS = [
     ("Harbor | Harbor released", 1, KILL),
     # what Helm was doing goes on without its run; the next one finds it pending, or done
     ("Harbor | Harbor released", 0.2, TERM),
+    ("Registry", 1.5, KILL),
+]
+TO_THE_DOMAIN = [
+    ("Trust", 3, KILL),
+    ("Proxy | Envoy", 8, KILL),
+    ("Proof | Image", 5, TERM),
 ]
 
 
-def test_killed_in_each_part_in_turn(clean: Lab) -> None:
+@pytest.mark.saves
+def test_killed_in_each_part_up_to_harbor(clean: Lab) -> None:
     """Each run gets through the part that killed the one before, and is killed in the next."""
-    clean.inventory = WHOLE
-    for part, delay, by in PARTS:
-        kill_deploy_in(part, delay, by)
+    clean.inventory = HARBOR_ONLY
+    for part, delay, by in TO_HARBOR:
+        kill_deploy_in(clean, part, delay, by)
     converged(clean)
+    clean.save("harbor")
+
+
+@pytest.mark.saves
+def test_killed_in_each_part_up_to_the_domain(harbored_once: Lab) -> None:
+    lab = harbored_once.go_to("harbor")
+    equip(lab, DOMAIN)
+    lab.inventory = WHOLE
+    for part, delay, by in TO_THE_DOMAIN:
+        kill_deploy_in(lab, part, delay, by)
+    converged(lab)
+    lab.save("whole")
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("part", "delay", "by"), [(p, d * f, by) for p, d, by in PARTS for f in (0.2, 1, 2)])
+@pytest.mark.parametrize(
+    ("part", "delay", "by"), [(p, d * f, by) for p, d, by in TO_HARBOR + TO_THE_DOMAIN for f in (0.2, 1, 2)]
+)
 def test_killed_once_from_clean(clean: Lab, part: str, delay: float, by: signal.Signals) -> None:
     clean.inventory = WHOLE
-    kill_deploy_in(part, delay, by)
+    kill_deploy_in(clean, part, delay, by)
     converged(clean)
+    clean.host_tests()
 
 
-def kill_deploy_in(part: str, delay: float, by: signal.Signals) -> None:
+def kill_deploy_in(lab: Lab, part: str, delay: float, by: signal.Signals) -> None:
     """Start a deploy, wait until it is in this part, and kill it there.
 
     + delay: seconds after the part's first operation began; a part that is shorter is killed in what follows
     """
-    command = [sys.executable, "-m", "lab", "exec", "--", *deploy_command(inventory=WHOLE)]
+    command = [sys.executable, "-m", "lab", "exec", "--", *deploy_command(inventory=lab.inventory)]
     process = subprocess.Popen(
         command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
@@ -76,13 +99,12 @@ def kill_deploy_in(part: str, delay: float, by: signal.Signals) -> None:
 
 
 def converged(lab: Lab) -> None:
-    """One more run makes it whole; a further one finds nothing to do; the hosts agree."""
+    """One more run makes it whole; a further one finds nothing to do (test_domain asks the hosts)."""
     final = lab.deploy()
     assert final.report["result"] == "done", final.output[-3000:]
     assert final.report["hosts"]["@local"]["Proof"]["status"] == "done"
     again = lab.deploy()
     assert again.report["result"] == "unchanged", again.output[-3000:]
-    lab.host_tests()
     # Nor does a proof that was killed leave anything on the storage host or on a node.
     assert "proof" not in lab.on("storage", "ls -A /srv/nfs/breakwater")
     for node in ("node1", "node2"):
