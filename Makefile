@@ -19,12 +19,15 @@ demo: .venv/ready ## a lab of real hosts on this machine, and the whole deploy o
 	python -m lab exec -- pyinfra -y lab/inventory.py deploy.py
 	@python -m lab url
 
-test: lint unit lab-test ## everything: lint, types, unit tests, and the tests on the lab
+test: lint machine unit lab-test ## everything: lint, types, unit tests, and the tests on the lab
 
 lint: .venv/ready ## ruff and mypy
 	ruff check .
 	ruff format --check .
 	mypy
+
+machine: .venv/ready ## what the tests need of this machine, installed with apt-get
+	python -m lab.machine
 
 unit: .venv/ready ## tests without a host, on every processor
 	pytest tests/unit --numprocesses auto --dist loadfile
@@ -47,4 +50,4 @@ lock: .venv/ready ## pin the newest versions that pyproject.toml allows
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	touch $@
 
-.PHONY: help demo test lint unit lab-test faults lock
+.PHONY: help demo test lint machine unit lab-test faults lock

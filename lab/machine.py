@@ -5,8 +5,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lab import paths
@@ -26,6 +27,8 @@ NEEDED = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
 }
+# What the unit tests use beside it: a node's guard is tried under each way of kube-proxy.
+FOR_TESTS = {"iptables": "iptables"}
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # QEMU 7.2 hangs an emulated Debian 13 guest by a double fault; 10.0 does not.
 QEMU_FOR_EMULATION = (10, 0)
@@ -46,15 +49,18 @@ def require(say: Callable[[str], None]) -> None:
     if os.uname().machine != "x86_64":
         raise Failure(f"the lab runs on x86_64; this machine is {os.uname().machine}")
     _require_room()
-    packages = missing()
+    packages = missing(NEEDED)
     if packages:
         _install(packages, say)
     _require_tun()
 
 
-def missing() -> list[str]:
-    """The packages that would be installed now."""
-    packages = {package for program, package in NEEDED.items() if not shutil.which(program)}
+def missing(needed: Mapping[str, str]) -> list[str]:
+    """The packages that would be installed now.
+
+    + needed: program -> the package that has it
+    """
+    packages = {package for program, package in needed.items() if not shutil.which(program)}
     if not KEYRING.exists():
         packages.add("debian-archive-keyring")
     # Only Debian has a newer one to offer; elsewhere accelerator() decides whether it will do.
@@ -180,3 +186,20 @@ def _install(packages: list[str], say: Callable[[str], None]) -> None:
     run(["apt-get", "update", "-q"], timeout=300, check=False, env=quiet)
     command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *target, *packages]
     run(command, timeout=900, env=quiet, what="apt-get install")
+
+
+def main() -> int:
+    """Install what the tests need and this machine lacks; returns the exit status."""
+    try:
+        require_root()
+        packages = missing(NEEDED | FOR_TESTS)
+        if packages:
+            _install(packages, print)
+    except Failure as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,7 +20,7 @@ from breakwater.survey import Survey
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("ip"),
-    reason="network namespaces and nft are root's",
+    reason="needs root, ip and nft: `make machine` installs them",
 )
 
 PORTS = [30002, 30003]
@@ -186,7 +186,7 @@ def bare(tmp_path: Path) -> Iterator[Node]:
 def node(bare: Node, request: pytest.FixtureRequest) -> Node:
     """A node of a cluster, whose port leads to the pod for everyone."""
     if request.param == "iptables" and not shutil.which("iptables"):
-        pytest.skip("iptables is not installed")
+        pytest.skip("iptables is not installed; `make machine` installs it")
     bare.sh(KUBE_PROXY[request.param])
     assert bare.asks(FOREIGN) == bare.asks(FOREIGN6) == "pod"
     return bare
