@@ -19,6 +19,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--password-file", help="the file whose first line is the administrator's password")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A file that is not there is said once, not by every case."""
+    for option in ("--password-file", "--ca"):
+        file = config.getoption(option)
+        if file and not Path(file).is_file():
+            raise pytest.UsageError(f"{option} {file}: there is no such file")
+
+
 @pytest.fixture(scope="session")
 def session(request: pytest.FixtureRequest) -> Iterator[Live]:
     """The Harbor under test; without one every case is skipped, saying what is missing."""
