@@ -13,7 +13,7 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,6 +172,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(
         (item for item in items if item not in unwanted), key=lambda item: "saves" not in item.keywords
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed left the lab somewhere: the next one that needs it brings it back."""
+    report = yield
+    if report.failed and "lab" in item.funcargs:
+        item.funcargs["lab"].spoil()
+    return report
 
 
 @pytest.fixture(scope="session")
