@@ -25,7 +25,7 @@ TO_HARBOR = [
     ("Harbor | Secrets", 0.1, KILL),
     # what Helm was doing goes on without its run; the next one finds it pending, or done
     ("Harbor | Harbor released", 1, KILL),
-    ("Registry", 1.5, KILL),
+    ("Registry", 0.5, KILL),
 ]
 TO_THE_DOMAIN = [
     ("Trust", 3, KILL),
@@ -100,6 +100,8 @@ def kill_deploy_in(lab: Lab, part: str, delay: float, by: signal.Signals) -> Non
         os.kill(process.pid, by)
         process.wait(timeout=60)
         process.stdout.close()
+    # else there is nothing to converge from, and the test shows nothing
+    assert process.returncode != 0, f"the deploy was over {delay} s after {part} began"
 
 
 def converged(lab: Lab) -> None:
