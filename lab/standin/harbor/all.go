@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -118,13 +117,12 @@ func newWhole(folder, listen, password string) (*whole, error) {
 		return nil, err
 	}
 	w.values["htpasswd"] = "harbor_registry_user:" + string(hash)
-	for _, role := range []string{"database", "redis", "core", "jobservice", "registry", "registryctl", "portal",
-		"trivy", "plain"} {
-		if w.values[role], err = freePort(); err != nil {
-			return nil, err
-		}
+	roles := []string{"database", "redis", "core", "jobservice", "registry", "registryctl", "portal", "trivy", "plain"}
+	ports, err := freePorts(len(roles))
+	for i, port := range ports {
+		w.values[roles[i]] = port
 	}
-	return w, nil
+	return w, err
 }
 
 // kept is a secret from an earlier run, or a new one that a later one finds.
@@ -139,18 +137,27 @@ func (w *whole) kept(name, fresh string) (string, error) {
 	return fresh, os.WriteFile(file, []byte(fresh), 0o600)
 }
 
-// freePort is none of those that connections are given by chance, so that none takes it before its role does.
-func freePort() (string, error) {
-	for {
-		port := fmt.Sprint(20000 + rand.IntN(12000))
-		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			return port, listener.Close()
+// freePorts are different ones, and none that connections are given by chance, so that none takes one before
+// its role does. Two stand-ins that start at once look in other places, since their process ids differ.
+func freePorts(count int) ([]string, error) {
+	found := make([]string, 0, count)
+	for port := 20000 + os.Getpid()%500*20; len(found) < count && port < 32768; port++ {
+		listener, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
 		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return "", err
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, fmt.Sprint(port))
+		if err := listener.Close(); err != nil {
+			return nil, err
 		}
 	}
+	if len(found) < count {
+		return nil, errors.New("no free ports on loopback")
+	}
+	return found, nil
 }
 
 // url is where a component is asked.

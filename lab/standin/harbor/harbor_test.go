@@ -302,10 +302,11 @@ func TestWhatTheTableHasNotIsNotThere(t *testing.T) {
 func TestTwoCores(t *testing.T) {
 	l := startedLab(t)
 	port := l.values["core"]
-	other, err := freePort()
+	others, err := freePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	other := others[0]
 	l.values["core"] = other
 	second := l.running["core"]
 	l.start("core")
