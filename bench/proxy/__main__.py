@@ -79,6 +79,8 @@ def start(folder: Path, found: list[Program], stack: ExitStack) -> tuple[dict[st
         argv = program.run(program.path, folder)
         pids[program.name] = stack.enter_context(running(argv, leg.listen, folder / f"{program.name}.out"))
         clients[program.name] = Client(leg.listen, folder / "ca.crt")
+    for client in clients.values():
+        client.until_ready()
     return clients, pids
 
 

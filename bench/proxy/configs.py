@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+
+from breakwater.proxy.config import files, flattened
+from breakwater.proxy.run import unit
+from breakwater.proxy.settings import Proxy
+from breakwater.proxy.wanted import Wanted
 
 NAME = "registry.bench.test"
-_TYPE = "type.googleapis.com/envoy.extensions"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Program:
 
     name: str
     path: str
-    write: Callable[[Leg], None]  # its file, FOLDER/NAME.conf
+    write: Callable[[Leg], None]  # its files, below the leg's folder
     run: Callable[[str, Path], list[str]]
     judge: Callable[[str, Path], list[str]]
 
@@ -56,110 +59,44 @@ def _envoy_binary() -> str:
     return str(path) if path and path.exists() else ""
 
 
-# Envoy
+# Envoy: breakwater's own files
 
 
 def _write_envoy(leg: Leg) -> None:
-    (leg.folder / "envoy.conf").write_text(json.dumps(envoy(leg), indent=1))
+    wanted = envoy(leg)
+    texts = files(wanted)
+    for name, text in texts.items():
+        file = Path(wanted.path(name))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    (leg.folder / "envoy.yaml").write_text(flattened(texts))
 
 
-def envoy(leg: Leg) -> dict[str, Any]:
-    """One static file with what decides speed: what breakwater.proxy.config.files() gives goes in here."""
-    route = {"cluster": "harbor", "timeout": "0s", "idle_timeout": "900s"}
-    manager = {
-        "@type": f"{_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "https",
-        "use_remote_address": True,
-        "normalize_path": True,
-        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
-        "stream_idle_timeout": "900s",
-        "request_headers_timeout": "15s",
-        "http2_protocol_options": {
-            "initial_stream_window_size": 4 << 20,
-            "initial_connection_window_size": 16 << 20,
-        },
-        "route_config": {
-            "virtual_hosts": [
-                {"name": "harbor", "domains": [NAME], "routes": [{"match": {"prefix": "/"}, "route": route}]}
-            ],
-            "ignore_port_in_host_matching": True,
-        },
-        "http_filters": [
-            {
-                "name": "envoy.filters.http.router",
-                "typed_config": {"@type": f"{_TYPE}.filters.http.router.v3.Router"},
-            }
-        ],
-        "access_log": [
-            {
-                "name": "envoy.access_loggers.stdout",
-                "typed_config": {"@type": f"{_TYPE}.access_loggers.stream.v3.StdoutAccessLog"},
-            }
-        ],
-    }
-    versions = {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"}
-    pem = {"filename": str(leg.folder / "registry.pem")}
-    downstream = {
-        "@type": f"{_TYPE}.transport_sockets.tls.v3.DownstreamTlsContext",
-        "common_tls_context": {
-            "alpn_protocols": ["h2", "http/1.1"],
-            "tls_params": versions,
-            "tls_certificates": [{"certificate_chain": pem, "private_key": pem}],
-        },
-    }
-    listener = {
-        "name": "https",
-        "address": _address(leg.listen),
-        "per_connection_buffer_limit_bytes": 256 << 10,
-        "filter_chains": [
-            {
-                "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": downstream},
-                "filters": [
-                    {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
-                ],
-            }
-        ],
-    }
-    return {"static_resources": {"listeners": [listener], "clusters": [_cluster(leg, versions)]}}
-
-
-def _cluster(leg: Leg, versions: dict[str, str]) -> dict[str, Any]:
-    endpoint = {"lb_endpoints": [{"endpoint": {"address": _address(leg.backend)}}]}
-    trusted = {
-        "trusted_ca": {"filename": str(leg.folder / "ca.crt")},
-        "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": NAME}}],
-    }
-    upstream = {
-        "@type": f"{_TYPE}.transport_sockets.tls.v3.UpstreamTlsContext",
-        "sni": NAME,
-        "common_tls_context": {
-            "alpn_protocols": ["http/1.1"],
-            "tls_params": versions,
-            "validation_context": trusted,
-        },
-    }
-    return {
-        "name": "harbor",
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "lb_policy": "LEAST_REQUEST",
-        "per_connection_buffer_limit_bytes": 256 << 10,
-        "load_assignment": {"cluster_name": "harbor", "endpoints": [endpoint]},
-        "transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": upstream},
-    }
-
-
-def _address(port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def envoy(leg: Leg) -> Wanted:
+    """What a proxy of breakwater's has: endpoints, health checks, limits, logs and all."""
+    pem = (leg.folder / "registry.pem").read_text()
+    return Wanted(
+        domain=NAME,
+        nodes={"registry": "127.0.0.1"},
+        node_port=leg.backend,
+        server_name=NAME,
+        certificates={NAME: pem},
+        authorities={NAME: (leg.folder / "ca.crt").read_text()},
+        proxy=Proxy(listen=("127.0.0.1",), port=leg.listen),
+        directory=str(leg.folder / "envoy"),
+        admin_socket=str(leg.folder / "envoy.sock"),
+    )
 
 
 def _run_envoy(path: str, folder: Path) -> list[str]:
-    file = str(folder / "envoy.conf")
-    return [path, "-c", file, "--disable-hot-restart", "--log-level", "warning"]
+    """As the unit starts it."""
+    start = next(line for line in unit(1000).splitlines() if line.startswith("ExecStart="))
+    _, option, _, *options = shlex.split(start.partition("=")[2])
+    return [path, option, str(folder / "envoy/bootstrap.yaml"), *options]
 
 
 def _judge_envoy(path: str, folder: Path) -> list[str]:
-    return [path, "--mode", "validate", "-c", str(folder / "envoy.conf"), "--log-level", "error"]
+    return [path, "--mode", "validate", "-c", str(folder / "envoy.yaml"), "--log-level", "error"]
 
 
 # nginx: as Harbor's documentation says for an nginx in front of it

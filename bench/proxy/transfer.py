@@ -14,6 +14,7 @@ from urllib.parse import quote
 from bench.proxy.configs import NAME
 
 _LIMIT = 120  # seconds that one read or write may take
+_READY = 20  # seconds until a registry answers
 _PIECE = 256 << 10
 
 
@@ -24,6 +25,19 @@ class Client:
         self._port = port
         self.link = 0.0  # bytes a second; 0: as fast as it goes
         self._tls = ssl.create_default_context(cafile=str(ca))
+
+    def until_ready(self) -> None:
+        """A proxy that has just started may not have seen yet that the registry is well."""
+        end = time.monotonic() + _READY
+        while True:
+            with self._connection() as connection:
+                connection.request("GET", "/v2/")
+                status = connection.getresponse().status
+            if status == 200:
+                return
+            if time.monotonic() > end:
+                raise SystemExit(f"port {self._port}: still answers {status} after {_READY} s")
+            time.sleep(0.1)
 
     def upload(self, data: bytes, digest: str) -> None:
         """POST, PATCH with the whole, PUT: as docker pushes a layer."""

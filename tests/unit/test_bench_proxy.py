@@ -22,8 +22,13 @@ def test_each_program_takes_its_configuration(name: str, tmp_path: Path) -> None
 
 def test_a_configuration_that_is_refused_ends_the_measurement(tmp_path: Path) -> None:
     program = next(program for program in FOUND if program.name == "envoy")
+    certificates(tmp_path)
+    chain, begin, _ = (tmp_path / "registry.pem").read_text().partition("-----BEGIN PRIVATE KEY-----")
+    certificates(tmp_path)
+    _, _, key = (tmp_path / "registry.pem").read_text().partition(begin)
+    (tmp_path / "registry.pem").write_text(chain + begin + key)  # of two pairs
     with pytest.raises(SystemExit, match="envoy refuses its configuration"):
-        write(program, Leg(listen=18443, backend=15000, folder=tmp_path))  # no certificates
+        write(program, Leg(listen=18443, backend=15000, folder=tmp_path))
 
 
 def test_figures_are_medians_and_shares_of_direct() -> None:

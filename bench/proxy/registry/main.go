@@ -39,10 +39,18 @@ func serve(file, address, certificate, key string) error {
 	logrus.SetLevel(logrus.ErrorLevel)
 	server := &http.Server{
 		Addr:              address,
-		Handler:           handlers.NewApp(context.Background(), config),
+		Handler:           pinged(handlers.NewApp(context.Background(), config)),
 		ReadHeaderTimeout: time.Minute,
 		// As Harbor's nginx answers its node port: HTTP/1.1 only.
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
 	}
 	return server.ListenAndServeTLS(certificate, key)
+}
+
+// pinged answers as Harbor's core does where proxies look whether it is well.
+func pinged(registry http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/v2.0/ping", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "Pong") })
+	mux.Handle("/", registry)
+	return mux
 }
