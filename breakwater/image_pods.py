@@ -131,7 +131,7 @@ def run_on_nodes(
         said: dict[str, str] = {}
         left = wait(
             f"image from {login[0]} on each node",
-            lambda: _left(core, namespace, token, login[0], said),
+            lambda: _left(core, namespace, token, login[0], images, said),
             timeout,
         )
     if left:
@@ -159,7 +159,14 @@ def remove(access: ClusterAccess, namespace: str, timeout: int) -> None:
             raise Refusal(f"the proof's pods: not gone after {timeout} s: {'; '.join(missing)}")
 
 
-def _left(core: client.CoreV1Api, namespace: str, token: str, host: str, said: dict[str, str]) -> list[str]:
+def _left(
+    core: client.CoreV1Api,
+    namespace: str,
+    token: str,
+    host: str,
+    nodes: Collection[str],
+    said: dict[str, str],
+) -> list[str]:
     """The nodes that have not run it yet, each with why; a Refusal for what does not pass.
 
     + said: {pod: why its image was not pulled}: a kubelet says it once, and then only that it waits
@@ -167,7 +174,8 @@ def _left(core: client.CoreV1Api, namespace: str, token: str, host: str, said: d
     pods = core.list_namespaced_pod(
         namespace, label_selector=f"{LABEL}={token}", _request_timeout=LIMIT
     ).items
-    left = []
+    # Somebody may have deleted one, or the node with it: what is not there has not run.
+    left = [f"{node}: its pod is gone" for node in sorted(set(nodes) - {pod.spec.node_name for pod in pods})]
     for pod in pods:
         name, node = pod.metadata.name, pod.spec.node_name
         if pod.status.phase == "Succeeded":

@@ -106,6 +106,18 @@ class TestPulls:
         fake.statuses["pods"] = {"phase": "Pending"}
         assert self.run(access) == "pull from h: not done after 0 s: node1: Pending"
 
+    def test_a_pod_that_somebody_deleted_has_not_run(
+        self, access: ClusterAccess, fake: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        look = image_pods._left
+
+        def deleted(*given: Any) -> list[str]:
+            fake.objects[f"{IN}/pods"].clear()
+            return look(*given)
+
+        monkeypatch.setattr(image_pods, "_left", deleted)
+        assert self.run(access) == "pull from h: not done after 0 s: node1: its pod is gone"
+
     def test_a_sandbox_that_cannot_be_made(self, access: ClusterAccess, fake: FakeCluster) -> None:
         fake.statuses["pods"] = waiting("ContainerCreating", "")
         # the name that the fake will give: the Secret is its object before
