@@ -43,7 +43,7 @@ def lacks(live: HostState, part: Part, storage: str, between: tuple[float, float
         *(_server(live, part.exports) if part.exports else ()),
         *(_client(live, storage) if part.mounts else ()),
         *(_containerd(live) if part.imports else ()),
-        *(taken(live.taken or (), part.listens) if part.listens else ()),
+        *(_ports(live, part.listens) if part.listens else ()),
         *(way_problems(part.domain, live.way, part.proxies, part.writes_hosts) if part.domain else ()),
     ]
 
@@ -85,6 +85,13 @@ def _server(live: HostState, exports: tuple[str, ...]) -> Iterator[Pair]:
                 f"{mount} has {in_gib(disk.free)} of {in_gib(disk.size)} free, less than 10 %",
                 "make room, or put a larger disk there: writers fail when it is full",
             )
+
+
+def _ports(live: HostState, listens: tuple[tuple[str, int], ...]) -> Iterator[Pair]:
+    if live.taken is None:
+        yield "who listens at Envoy's ports could not be told", "see what `ss -ltnp` says; iproute2 has it"
+    else:
+        yield from taken(live.taken, listens)
 
 
 def _client(live: HostState, storage: str) -> Iterator[Pair]:
