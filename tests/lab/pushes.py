@@ -31,17 +31,19 @@ def moved(client: Callable[[], Registry], number: int) -> int:
     """How many tries it took; 0 when the second failed too."""
     image = unique("amd64", 4096)
     for attempt in (1, 2):
-        start = time.monotonic()
+        start, doing = time.monotonic(), "login"
         try:
             with client() as registry:
                 registry.login()
+                doing = "push"
                 registry.push("library/pushes", f"{number}", image)
+                doing = "pull"
                 if registry.pull("library/pushes", f"{number}") != image:
                     raise AssertionError(f"{number}: another image came back")
             print(f"{number}: there and back in {time.monotonic() - start:.1f} s", flush=True)
             return attempt
         except RegistryError as error:
-            print(f"{number}: after {time.monotonic() - start:.1f} s: {error}", flush=True)
+            print(f"{number}: {doing} cut after {time.monotonic() - start:.1f} s: {error}", flush=True)
     return 0
 
 
