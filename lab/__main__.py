@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     one = add("down", _down, "end all that the lab started, and remove its network", DOWN)
     one.add_argument("--forget", action="store_true", help="also remove its disks, snapshots and keys")
     add("status", _status, "show the hosts and snapshots", f"Exit code: 0 when it is up, {NOT_UP} when not.")
-    add("url", _url, "where this machine's own browser finds the registry, once it is deployed")
+    add("url", _url, "where this machine's browser and docker find the registry, once it is deployed")
     one = add("ssh", _ssh, "a shell, or a command, on a guest as root", SSH)
     one.add_argument("--user", default="root", help="log in as this user (root, or debian, who may sudo)")
     one.add_argument("name", choices=[g.name for g in guests.GUESTS])
@@ -93,6 +93,11 @@ Python's programs and kubectl are on the PATH.
 examples:
   python -m lab exec -- kubectl get nodes
   python -m lab exec -- pyinfra -y lab/inventory.py deploy.py"""
+PUSH = """\
+The docker lines above are for hosts that find the domain, as group clients does. In the lab that is storage:
+    python -m lab ssh storage apt-get install -y docker.io docker-cli
+    python -m lab exec -- pyinfra -y lab/inventory.py deploy.py   # its docker is told the CA
+    python -m lab ssh storage                                     # and there: docker login ..."""
 SAVE = """\
 The guests stand still for some seconds while they are saved. 'clean' is saved by `up` itself.
 A reset is done when all nodes are Ready again."""
@@ -158,6 +163,7 @@ def _status(options: argparse.Namespace) -> int:
 def _url(options: argparse.Namespace) -> None:
     _require_network()
     print(f"In this machine's own browser: {network.url()}")
+    print(PUSH)
 
 
 def _hosts() -> Table:
