@@ -19,8 +19,8 @@ nodes = [
 # The hosts that will answer for the registry's domain. May be empty.
 proxies = [("proxy", {"ssh_hostname": "192.0.2.30"})]
 
-# Hosts that push and pull and are no nodes, such as a build machine: they are made to trust the registry,
-# and nothing else is done to them. OPTIONAL.
+# Hosts that push and pull and are no nodes, such as a build machine: they are made to trust the registry and
+# to find it, and Docker Hub's cache where there is one; nothing else is done to them. OPTIONAL.
 # clients = [("ci", {"ssh_hostname": "192.0.2.40"})]
 
 # The machine you are typing on: it has the kubeconfig, and Helm runs here. Always "@local".

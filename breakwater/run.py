@@ -175,7 +175,7 @@ class Run:
         return RegistryRun(
             wanted,
             self.harbor.administrator,
-            self.settings.external_url.removeprefix("https://"),
+            self.settings.registry_host,
             self._folder / "registry",
             InCluster(self.access, self.settings.harbor.namespace),
             ClusterSecrets(self.access),
@@ -296,8 +296,9 @@ def _begin(state: State) -> Run:
     if run.harbor:
         run.summary.next_step = run.harbor.next_step
     if run.harbor and run.front:
-        host = run.settings.external_url.removeprefix("https://")
-        run.summary.next_step = first_steps(host, ADMIN, run.harbor.password_at, run.front.ca_file)
+        run.summary.next_step = first_steps(
+            run.settings.registry_host, ADMIN, run.harbor.password_at, run.front.ca_file
+        )
     state.add_callback_handler(run.summary)
     atexit.register(run.summary.write)
     return run

@@ -218,6 +218,11 @@ class Settings:
         return f"https://{self.domain}{port}" if self.domain else ""
 
     @property
+    def registry_host(self) -> str:
+        """The registry as it stands in images' names: DOMAIN, or DOMAIN:PORT."""
+        return self.external_url.removeprefix("https://")
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is allowed, and may be regretted: a line each, said by every run."""
         found = [*warnings(self.exports)]
@@ -239,6 +244,8 @@ class Settings:
             found.append("harbor: has no effect without a domain: no Harbor is installed, or looked at")
         if self.proxy_is_written:
             found.append("proxy: has no effect without a domain: no Envoy is installed, or looked at")
+        if self.trust != Trust():
+            found.append("trust: has no effect without a domain: there is nobody to trust")
         if self.registry != Registry():
             found.append("registry: has no effect without a domain: there is no Harbor to put it into")
         return tuple(found)

@@ -17,7 +17,7 @@ def prove_push(run: Run) -> None:
         return
     settings = run.settings
     entrance = Entrance(
-        host=settings.external_url.removeprefix("https://"),
+        host=settings.registry_host,
         proxies=settings.hosts["proxies"],
         ca=run.front.ca_file,
     )

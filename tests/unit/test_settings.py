@@ -278,6 +278,7 @@ def test_no_class_is_needed_without_a_domain() -> None:
         ({**DOMAIN, "harbor": {"metrics": True}}, []),
         ({"harbor": {"metrics": True}}, ["harbor: has no effect without a domain"]),
         ({"proxy": {"port": 8443}}, ["proxy: has no effect without a domain"]),
+        ({"trust": {"etc_hosts": True}}, ["trust: has no effect without a domain"]),
         ({**DOMAIN, "proxy": {"allow_clients": ["10.0.0.0/27", "fd00::22"]}}, []),
         ({**DOMAIN, "proxy": {"allow_clients": ["10.0.1.0/24"]}},
          ["proxy.allow_clients: leaves out node1 (10.0.0.21); a node that may not connect cannot pull"]),
