@@ -29,7 +29,7 @@ class Entrance:
     """Where clients find the registry.
 
     + host: as it stands in images' names: DOMAIN, or DOMAIN:PORT
-    + proxies: {name: address}, each of which is asked; without any the name itself is
+    + proxies: {name: address}, each of which is asked
     + ca: PEM file of the authority of the domain's certificate; empty: this machine's own ones
     """
 
@@ -107,16 +107,12 @@ def _prove(proof: _Proof, harbor: Harbor) -> None:
     robot = make_robot(harbor, proof.project, "proof", ["pull", "push"])
     architectures = sorted({node.architecture for node in known}) or [ARCHITECTURES[0]]
     host, ca = proof.entrance.host, proof.entrance.ca
-    for number, (name, address) in enumerate(_doors(proof.entrance)):
+    for number, (name, address) in enumerate(proof.entrance.proxies.items()):
         with Registry(host, ca, robot.name, robot.secret, address=address) as door:
             _reach(proof, name, door)
             for architecture in architectures:
                 _there_and_back(proof.repository, f"{architecture}-{number}", architecture, door)
     _pull_on_nodes(proof, robot, known)
-
-
-def _doors(entrance: Entrance) -> list[tuple[str, str]]:
-    return list(entrance.proxies.items()) or [(entrance.host, "")]
 
 
 def _reach(proof: _Proof, name: str, door: Registry) -> None:

@@ -70,8 +70,6 @@ def answered(where: str, response: httpx.Response) -> RegistryError:
         target = response.headers.get("Location", "nowhere")
         return RegistryError(where, f"plain HTTP is sent to {target}", "use https://", status)
     said = f"answered {status} {words}".strip()
-    if flags := _flags(response):
-        said += f" ({flags})"
     if status == 413:
         return RegistryError(where, said, "something in front of Harbor takes no layer of that size", status)
     if status in (502, 503, 504):
@@ -139,13 +137,6 @@ def _silent(where: str, error: httpx.RequestError) -> RegistryError:
         said = _plain(str(error)) or type(error).__name__
         fix = "the connection was ended: is the proxy up, and does it serve this name?"
     return RegistryError(where, said, fix, passing=True)
-
-
-def _flags(response: httpx.Response) -> str:
-    """Envoy's own word for what went wrong, where it is told to say it."""
-    named = (value for name, value in response.headers.items() if name.lower().endswith("response-flags"))
-    flags = next(named, "")
-    return f"Envoy's flags: {_plain(flags)}" if flags else ""
 
 
 def _words(response: httpx.Response) -> str:

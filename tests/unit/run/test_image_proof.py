@@ -189,10 +189,6 @@ class TestARefusal:
             " is the proxy up?"
         )
 
-    def test_without_a_proxy_the_name_itself_is_asked(self, nodes: Cluster, standin: Standin) -> None:
-        entrance = Entrance(host="registry.breakwater.invalid", proxies={}, ca=standin.ca)
-        assert refused(entrance, nodes, standin).startswith("registry.breakwater.invalid: no such host: ")
-
     def test_a_cluster_that_takes_no_pods(
         self, entrance: Entrance, nodes: Cluster, standin: Standin, fake: FakeCluster
     ) -> None:

@@ -244,12 +244,6 @@ class TestWhatIsNoRegistry:
             registry = Registry(f"{DOMAIN}:{port}", str(authority.ca), ADMIN, PASSWORD, address=ADDRESS)
             return refused(registry)
 
-    def test_an_envoy_that_says_its_flags(self, authority: Authority) -> None:
-        words = "no healthy upstream"
-        error = self.said(authority, httpx.Response(503, text=words, headers={"X-Response-Flags": "UH"}))
-        assert error.said == f"answered 503 {words} (Envoy's flags: UH)"
-        assert error.passing
-
     @pytest.mark.parametrize(
         ("status", "said", "fix"),
         [
