@@ -12,7 +12,7 @@ from pathlib import Path
 from breakwater import tls
 from breakwater.commands import Refusal
 from breakwater.proxy.settings import CertificateFiles, DomainCertificate, Proxy
-from breakwater.proxy.users_certificate import read_authority, read_pair, signed_by
+from breakwater.proxy.users_certificate import authority_of, doubts, read_authority, read_pair
 from breakwater.proxy.wanted import name_of
 from breakwater.secrets import Store
 from breakwater.tls import Pair
@@ -62,9 +62,11 @@ def certificates(folder: Path, ca: Pair, domain: str, proxy: Proxy, now: datetim
     seen = _Seen(Store(folder), ca, now)
     seen.site(proxy.names(domain), proxy.certificate)
     seen.authorities[domain] = ca.certificate
-    trusted = ca.certificate if proxy.certificate is None else seen.signer(proxy.certificate)
+    trusted = ca.certificate if proxy.certificate is None else seen.signer(domain, proxy.certificate)
     for upstream in proxy.upstreams:
         seen.site((upstream.domain,), upstream.certificate)
+        if upstream.certificate is not None:
+            seen.doubt(upstream.domain, upstream.certificate)
         if upstream.tls and upstream.ca is not None:
             seen.authority(upstream.domain, upstream.ca)
     if seen.problems:
@@ -111,15 +113,20 @@ class _Seen:
         except Refusal as error:
             self.problems.append(str(error))
 
-    def signer(self, given: DomainCertificate) -> str:
+    def signer(self, name: str, given: DomainCertificate) -> str:
         """The CA of a certificate of the user's that hosts are to trust; empty for one that they know."""
-        if given.ca is None or self.problems:
+        if self.problems:
             return ""
         try:
-            return signed_by(given, given.ca, self._now)
+            return authority_of(given, name, self._now)
         except Refusal as error:
             self.problems.append(str(error))
             return ""
+
+    def doubt(self, name: str, given: CertificateFiles) -> None:
+        """Of another site's certificate, whose clients may know any CA."""
+        if not self.problems:
+            self.warnings += doubts(given, name)
 
     def _ours(self, names: Sequence[str]) -> str:
         """The one that is kept, or a new one when it does not serve. Raises Refusal."""

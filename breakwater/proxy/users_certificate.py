@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from breakwater.commands import Refusal
-from breakwater.proxy.settings import CertificateFiles
+from breakwater.proxy.handshake import client_refuses
+from breakwater.proxy.settings import CertificateFiles, DomainCertificate
 from breakwater.secrets import read_source
 from breakwater.tls import RENEW_AHEAD
 
@@ -70,25 +71,66 @@ def read_authority(path: str, now: datetime) -> str:
     return b"".join(each.public_bytes(Encoding.PEM) for each in found).decode()
 
 
-def signed_by(given: CertificateFiles, path: str, now: datetime) -> str:
-    """The CA, as PEM, that clients are to trust for this certificate; it is its CA.
+def authority_of(given: DomainCertificate, name: str, now: datetime) -> str:
+    """The CA, as PEM, that clients are to trust for this certificate; empty: they know it already.
 
-    + path: the CA's file
+    + given: files that read_pair() took
+    + name: that clients ask for
 
     Raises Refusal.
     """
-    authority, last = read_authority(path, now), _certificates(given.certificate)[-1]
-    for ca in _certificates(path):
-        if ca == last:
-            return authority
-        with suppress(InvalidSignature, ValueError, TypeError):
-            last.verify_directly_issued_by(ca)
-            return authority
-    issuer = last.issuer.rfc4514_string()
-    raise Refusal(
-        f"{path}: is not the CA of {given.certificate}, which was signed by {issuer}; name that one's file,"
-        " or put the certificates in between behind the other"
-    )
+    if given.ca is None:
+        if why := client_refuses(given, name, None):
+            raise Refusal(
+                f"{given.certificate}: a client that was told of no CA refuses it: {why}"
+                f" (signed by {_issuer(given)}); put the certificates that lead to a public CA behind it, or"
+                " name the file of its own CA in proxy.certificate.ca"
+            )
+        return ""
+    authority, last = read_authority(given.ca, now), _certificates(given.certificate)[-1]
+    signers = [ca for ca in _certificates(given.ca) if ca == last or _signed(last, ca)]
+    if not signers:
+        raise Refusal(
+            f"{given.ca}: is not the CA of {given.certificate}, which was signed by {_issuer(given)}; name"
+            " that one's file, or put the certificates in between behind the other"
+        )
+    if max(signer.not_valid_after_utc for signer in signers) <= now:
+        day = f"{signers[0].not_valid_after_utc:%Y-%m-%d}"
+        who = signers[0].subject.rfc4514_string()
+        raise Refusal(f"{given.ca}: {who} in it ended on {day}; name the file of the CA that signs today")
+    if why := client_refuses(given, name, given.ca):
+        root = any(signer.issuer == signer.subject for signer in signers)
+        above = f"it is no root; name the file of {signers[0].issuer.rfc4514_string()}, which signed it"
+        fix = "have one made without that fault" if root else above
+        raise Refusal(f"{given.ca}: a client that trusts it refuses {given.certificate}: {why}; {fix}")
+    return authority
+
+
+def doubts(given: CertificateFiles, name: str) -> Iterator[str]:
+    """What may be wrong with a certificate whose CA nobody has named, and may be right as well.
+
+    + given, name: as for authority_of()
+    """
+    last = _certificates(given.certificate)[-1]
+    why = client_refuses(given, name, None)
+    # One that ends in its own CA is complete: clients of that site may know a CA that this machine does not.
+    if why and last.issuer != last.subject:
+        yield (
+            f"{given.certificate}: {name}: clients that know the CAs of this machine refuse it: {why} (signed"
+            f" by {_issuer(given)}); put the certificates that lead to its CA behind it, a CA of your own"
+            " included"
+        )
+
+
+def _signed(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    with suppress(InvalidSignature, ValueError, TypeError):
+        certificate.verify_directly_issued_by(ca)
+        return True
+    return False
+
+
+def _issuer(given: CertificateFiles) -> str:
+    return _certificates(given.certificate)[-1].issuer.rfc4514_string()
 
 
 def _certificates(path: str) -> list[x509.Certificate]:
@@ -151,9 +193,7 @@ def _pair_problems(given: CertificateFiles, chain: Sequence[x509.Certificate], k
 
 def _chain_problems(chain: Sequence[x509.Certificate], names: Sequence[str], now: datetime) -> Iterator[str]:
     for number, (signed, signer) in enumerate(pairwise(chain), start=1):
-        try:
-            signed.verify_directly_issued_by(signer)
-        except (InvalidSignature, ValueError, TypeError):
+        if not _signed(signed, signer):
             yield (
                 f"its certificate {number + 1} did not sign certificate {number}; put each one before the one"
                 " that signed it"

@@ -1,97 +1,40 @@
 """The certificates that clients see: ours are made once, the user's are looked at closely."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
-    NoEncryption,
-    PrivateFormat,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from own_ca import BETWEEN, CURVE, DAY, GOOD, MIDDLE, NOW, ROOT, ROOT_CA, issued, leaf, looked_at, pem
 from real_envoy import DOMAIN
 
 from breakwater import tls
 from breakwater.commands import Refusal
 from breakwater.proxy.certificate import certificates, harbor_ca, write
-from breakwater.proxy.settings import DomainCertificate, Proxy, Upstream
+from breakwater.proxy.settings import Proxy, Upstream
 from breakwater.tls import Pair
 
-NOW = datetime.now(UTC)
-DAY = timedelta(days=1)
-CURVE = ec.generate_private_key(ec.SECP256R1())
-ROOT, BETWEEN = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 
-
-def issued(
-    name: str,
-    key: Any,
-    issuer: str,
-    signer: Any,
-    names: Sequence[str] = (),
-    begins: datetime = NOW - DAY,
-    ends: datetime = NOW + 90 * DAY,
-    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
-) -> bytes:
-    """A certificate as PEM."""
-    subject, by = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each)]) for each in (name, issuer))
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(by)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begins)
-        .not_valid_after(ends)
-        .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
-    )
-    if names:
-        alternative = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
-        builder = builder.add_extension(alternative, critical=False)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-    return builder.sign(signer, SHA256()).public_bytes(Encoding.PEM)
-
-
-def leaf(key: Any = CURVE, **changes: Any) -> bytes:
-    """One for the domain, by the CA between."""
-    return issued("leaf", key, "between", BETWEEN, **{"names": [DOMAIN], **changes})
-
-
-def pem(key: Any, encryption: Any = None) -> bytes:
-    """A key as PEM."""
-    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()))
-
-
-MIDDLE = issued("between", BETWEEN, "root", ROOT)
-GOOD = leaf() + MIDDLE
+@pytest.fixture(autouse=True)
+def root_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a public one is."""
+    (tmp_path / "known.pem").write_bytes(ROOT_CA)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "known.pem"))
 
 
 @pytest.fixture
-def look(tmp_path: Path, ca: Pair) -> Callable[..., Any]:
+def look(tmp_path: Path) -> Callable[..., Any]:
     """look(chain, key): what certificates() says of these two files."""
-
-    def looked(
-        chain: bytes | None, key: bytes | None, mode: int = 0o600, authority: bytes | None = None, **keys: Any
-    ) -> Any:
-        for name, content in (("chain.pem", chain), ("key.pem", key), ("ca.pem", authority)):
-            if content is not None:
-                (tmp_path / name).write_bytes(content)
-                (tmp_path / name).chmod(mode)
-        given = DomainCertificate(
-            certificate=str(tmp_path / "chain.pem"),
-            key=str(tmp_path / "key.pem"),
-            ca=str(tmp_path / "ca.pem") if authority is not None else None,
-        )
-        return certificates(tmp_path / "proxy", ca, DOMAIN, Proxy(certificate=given, **keys), NOW)
-
-    return looked
+    return partial(looked_at, tmp_path)
 
 
 @pytest.mark.parametrize("key", [CURVE, rsa.generate_private_key(65537, 2048)])
@@ -107,12 +50,12 @@ def test_a_good_one_is_chain_and_key_in_one(look: Callable[..., Any], key: Any) 
 
 @pytest.mark.parametrize("names", [["*.example.org"], ["other.example.org", DOMAIN.upper()]])
 def test_a_wildcard_and_capitals_are_the_domains(look: Callable[..., Any], names: list[str]) -> None:
-    assert look(leaf(names=names), pem(CURVE)).certificates[DOMAIN]
+    assert look(leaf(names=names) + MIDDLE, pem(CURVE)).certificates[DOMAIN]
 
 
 def test_one_that_ends_soon_is_a_warning(look: Callable[..., Any], tmp_path: Path) -> None:
     ends = NOW + 29 * DAY + timedelta(hours=1)
-    (warning,) = look(leaf(ends=ends), pem(CURVE)).warnings
+    (warning,) = look(leaf(ends=ends) + MIDDLE, pem(CURVE)).warnings
     assert warning == f"{tmp_path}/chain.pem: ends on {ends:%Y-%m-%d}, in 29 days; renew it and run again"
 
 
@@ -143,7 +86,7 @@ FAULTS: dict[str, tuple[bytes | None, bytes | None, list[str]]] = {
         f"{CHAIN}: its certificate 2 did not sign certificate 1; put each one before the one that signed it",
         f"{CHAIN}: it is not for {DOMAIN}: it names nobody (no subjectAltName); get one that names them",
     ]),
-    "another chain": (leaf() + issued("root", ROOT, "root", ROOT), pem(CURVE), [
+    "another chain": (leaf() + ROOT_CA, pem(CURVE), [
         f"{CHAIN}: its certificate 2 did not sign certificate 1; put each one before the one that signed it",
     ]),
     "ended": (leaf(begins=NOW - 9 * DAY, ends=NOW - DAY), pem(CURVE), [
@@ -194,32 +137,6 @@ def test_a_bad_one_is_refused_with_every_reason(look: Callable[..., Any], tmp_pa
     with pytest.raises(Refusal) as raised:
         look(chain, key)
     assert str(raised.value).splitlines() == [line.replace("{folder}", str(tmp_path)) for line in said]
-
-
-ROOT_CA = issued("root", ROOT, "root", ROOT)
-
-
-@pytest.mark.parametrize(
-    ("chain", "authority"),
-    [
-        pytest.param(GOOD, ROOT_CA, id="that signed the last of the chain"),
-        pytest.param(GOOD + ROOT_CA, ROOT_CA, id="that is the last of the chain"),
-        pytest.param(leaf(), MIDDLE, id="in between"),
-        pytest.param(GOOD, issued("other", OTHER, "other", OTHER) + ROOT_CA, id="one of several"),
-    ],
-)
-def test_its_ca_is_what_hosts_trust(look: Callable[..., Any], chain: bytes, authority: bytes) -> None:
-    assert look(chain, pem(CURVE), authority=authority).trusted.encode() == authority
-    assert look(chain, pem(CURVE)).trusted == ""
-
-
-def test_a_ca_that_did_not_sign_it_is_refused(look: Callable[..., Any], tmp_path: Path) -> None:
-    with pytest.raises(Refusal) as raised:
-        look(GOOD, pem(CURVE), authority=issued("other", OTHER, "other", OTHER))
-    assert str(raised.value) == (
-        f"{tmp_path}/ca.pem: is not the CA of {tmp_path}/chain.pem, which was signed by CN=root; name that"
-        " one's file, or put the certificates in between behind the other"
-    )
 
 
 def test_a_key_that_others_read_is_refused(look: Callable[..., Any], tmp_path: Path) -> None:
@@ -276,7 +193,7 @@ def test_a_broken_file_of_ours_is_made_anew(tmp_path: Path, ca: Pair) -> None:
 
 def test_looking_writes_nothing(tmp_path: Path, ca: Pair) -> None:
     certificates(tmp_path / "proxy", ca, DOMAIN, Proxy(), NOW)
-    assert not list(tmp_path.iterdir())
+    assert [file.name for file in tmp_path.iterdir()] == ["known.pem"]
 
 
 def test_without_the_cas_key_what_is_kept_still_serves(tmp_path: Path, ca: Pair) -> None:
@@ -298,7 +215,7 @@ def test_harbors_ca_is_found_in_either_file(ca: Pair) -> None:
 
 def test_other_sites_have_certificates_and_authorities(tmp_path: Path, ca: Pair) -> None:
     authority = tmp_path / "ca.pem"
-    authority.write_bytes(issued("root", ROOT, "root", ROOT) + MIDDLE)
+    authority.write_bytes(ROOT_CA + MIDDLE)
     upstreams = (
         Upstream(domain="wiki.example.org", endpoints=("10.0.0.30:443",), ca=str(authority)),
         Upstream(domain="plain.example.org", endpoints=("10.0.0.30:80",), tls=False),
