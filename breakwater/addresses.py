@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from breakwater.problems import Fault
@@ -100,3 +102,17 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None if "%" in text else ip_network(text, strict=False)
     except ValueError:
         return None
+
+
+def source_addresses(targets: Iterable[str]) -> set[str]:
+    """From where this machine comes to these; sends nothing. A name is not looked up."""
+    found = set()
+    for address in filter(None, map(canonical, targets)):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((address, 9))
+                found.add(str(probe.getsockname()[0]))
+        except OSError:
+            continue  # it has no way there, so it will not come from anywhere
+    return found

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
-from breakwater.addresses import canonical
+from breakwater.addresses import canonical, source_addresses
 from breakwater.commands import Refusal
 from breakwater.contradictions import resolved
 from breakwater.pod_networks import ClusterAddresses
@@ -52,7 +51,8 @@ class Callers:
                         " run with it, or give it ssh_hostname in the inventory"
                     )
                 found |= outside
-                found |= _towards(outside if group == "nodes" else ())
+                if group == "nodes":
+                    found |= {a for a in source_addresses(outside) if not ip_address(a).is_loopback}
         return sorted(found)
 
     def remember(self) -> None:
@@ -101,17 +101,3 @@ class Callers:
             return {plain for text in self.resolve(address) if (plain := canonical(text))}
         except (OSError, UnicodeError):
             return set()
-
-
-def _towards(addresses: Iterable[str]) -> set[str]:
-    """From where this machine comes to these; sends nothing."""
-    found = set()
-    for address in addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((address, 9))
-                found.add(str(probe.getsockname()[0]))
-        except OSError:
-            continue  # it has no way there, so it will not come from anywhere
-    return {address for address in found if not ip_address(address).is_loopback}

@@ -29,6 +29,7 @@ from breakwater.pod_networks import cluster_addresses
 from breakwater.problems import did_you_mean
 from breakwater.proof import Proof
 from breakwater.proxy.config import flattened
+from breakwater.proxy.doors import doors
 from breakwater.proxy.front import Front
 from breakwater.proxy.run import ProxyRun
 from breakwater.registry.made import InCluster
@@ -82,7 +83,9 @@ class Run:
         self.harbor = self._harbor(state.inventory.get_override_data())
         # where the domain should lead
         self.proxies_at = proxy_addresses(
-            settings.trust.addresses, settings.hosts["proxies"].values(), resolved
+            settings.trust.addresses,
+            doors(settings.proxy.listen, settings.hosts["proxies"]).values(),
+            resolved,
         )
         self.front = self._front()
         self.proxy = self._proxy(self.front) if self.front else None

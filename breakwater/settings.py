@@ -228,7 +228,7 @@ class Settings:
         found = [*warnings(self.exports)]
         if self.domain:
             found += harbor_warnings(self.harbor, self.exports)
-            found += proxy_warnings(self.proxy, self.nodes)
+            found += proxy_warnings(self.proxy, self.nodes, self.hosts.get("clients", {}))
             found += registry_warnings(self.registry)
             if self.registry.system.scan_all not in (None, NEVER) and not self.harbor.trivy.enabled:
                 found.append(

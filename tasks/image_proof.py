@@ -18,7 +18,7 @@ def prove_push(run: Run) -> None:
     settings = run.settings
     entrance = Entrance(
         host=settings.registry_host,
-        proxies=settings.hosts["proxies"],
+        proxies=run.front.doors,
         ca=run.front.ca_file,
     )
     cluster = Cluster(

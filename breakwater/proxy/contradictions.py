@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -57,25 +57,39 @@ def node_port_problems(known: Known, harbor: Known, hosts: Hosts) -> Iterator[Pr
             yield Problem(f"proxy.{key}", port, fault, "set another")
 
 
-def proxy_warnings(proxy: Proxy, nodes: Mapping[str, str]) -> Iterator[str]:
+def proxy_warnings(
+    proxy: Proxy, nodes: Mapping[str, str], clients: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """What the settings allow and may be regretted.
 
-    + nodes: {name: address}; an address that is a name is not looked up
+    + nodes, clients: {name: address} of these groups; an address that is a name is not looked up
     """
-    allowed = [ip_network(text) for text in proxy.allow_clients or ()]
-    outside = [
-        f"{name} ({address})"
-        for name, address in nodes.items()
-        if allowed and (plain := canonical(address)) and not any(ip_address(plain) in net for net in allowed)
-    ]
-    if outside:
-        yield f"proxy.allow_clients: leaves out {listed(outside)}; a node that may not connect cannot pull"
+    for group, who in ((nodes, "node"), (clients or {}, "host of group clients")):
+        out = shut_out(proxy.allow_clients, group.values())
+        if outside := [f"{name} ({address})" for name, address in group.items() if address in out]:
+            said = f"proxy.allow_clients: leaves out {listed(outside)}"
+            yield f"{said}; a {who} that may not connect cannot pull"
     for index, upstream in enumerate(proxy.upstreams):
         if not upstream.tls:
             yield (
                 f"proxy.upstreams[{index}].tls: False: what the proxies and {upstream.domain} say to each"
                 " other is readable, and changeable, on the network"
             )
+
+
+def shut_out(allow: Sequence[str] | None, addresses: Iterable[str]) -> set[str]:
+    """Of these addresses, those that the proxies cut off.
+
+    + allow: `proxy.allow_clients`; None: everyone
+    """
+    networks = [ip_network(text) for text in allow or ()]
+    return {
+        address
+        for address in addresses
+        if networks
+        and (plain := canonical(address))
+        and not any(ip_address(plain) in net for net in networks)
+    }
 
 
 def _port_problems(known: Known) -> Iterator[Problem]:

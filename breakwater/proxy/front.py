@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from breakwater.addresses import source_addresses
 from breakwater.commands import Refusal
 from breakwater.harbor.run import HarborRun
 from breakwater.proxy import certificate
 from breakwater.proxy.certificate import Certificates, certificates, harbor_ca
 from breakwater.proxy.config import files, resolved_nodes
+from breakwater.proxy.contradictions import shut_out
+from breakwater.proxy.doors import doors
 from breakwater.proxy.wanted import Wanted
+from breakwater.secrets import Store
 from breakwater.settings import Settings
 from breakwater.survey import Survey
 
@@ -30,14 +34,12 @@ class Front:
     def problems(self) -> list[str]:
         """All that is wrong with the certificates, a line each, with the fix; decides them."""
         self._decided = None
-        domain, proxy = str(self._settings.domain), self._settings.proxy
         try:
-            ca = harbor_ca(self._harbor.held_ca())
-            self._decided = certificates(self._folder, ca, domain, proxy, datetime.now(UTC))
+            self._decided = self._decide(self._harbor.held_ca())
             resolved_nodes(self._settings.nodes)
         except Refusal as refusal:
             return str(refusal).splitlines()
-        for line in self._decided.warnings:
+        for line in (*self._decided.warnings, *self._shut_out()):
             self._survey.warn(line)
         return []
 
@@ -76,9 +78,39 @@ class Front:
             return str(self._harbor.folder / "ca.crt")
         return str(Path(given.ca).expanduser()) if given.ca else ""
 
+    @property
+    def doors(self) -> Mapping[str, str]:
+        """{name: address} at which the proxies answer."""
+        return doors(self._settings.proxy.listen, self._settings.hosts["proxies"])
+
+    def _shut_out(self) -> Iterator[str]:
+        """Whether the proxies cut off this machine, which the inventory does not know by an address."""
+        allow = self._settings.proxy.allow_clients
+        for address in sorted(shut_out(allow, source_addresses(self.doors.values()) if allow else ())):
+            yield (
+                f"proxy.allow_clients: leaves out this machine ({address}): the proof, which pushes from"
+                " here, waits in vain; add it"
+            )
+
     def _certificates(self) -> Certificates:
-        if self._decided is None:
+        """As preflight decided; as kept where the bastion was not asked, or not yet, as in a plan."""
+        if self._decided is not None:
+            return self._decided
+        kept = Store(self._harbor.folder).read("ca.crt", "ca.key")
+        found = self._decide(kept) if kept else None
+        if found is None or found.files:
             raise Refusal(
                 "proxy: its certificates were not looked at by this run; run again with the bastion"
             )
-        return self._decided
+        self._decided = found
+        return found
+
+    def _decide(self, ca: Mapping[str, str]) -> Certificates:
+        """All of them. Raises Refusal.
+
+        + ca: Harbor's, {ca.crt, ca.key: content}
+        """
+        settings = self._settings
+        return certificates(
+            self._folder, harbor_ca(ca), str(settings.domain), settings.proxy, datetime.now(UTC)
+        )

@@ -42,8 +42,9 @@ class ProxyRun:
 
     def plan(self) -> Plan:
         """What every proxy shall have. Raises Refusal."""
-        if self._plan is None:
-            files = self._files()
+        files = self._files()
+        # A plan may have seen others than the run that follows it.
+        if self._plan is None or self._plan.files != files:
             file, digest = self._binary
             self._plan = Plan(str(file), digest, unit(self._connections), files, self._flattened(files))
         return self._plan

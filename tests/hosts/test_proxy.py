@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from breakwater import bundle as bundles
+from breakwater.proxy.doors import doors
 from breakwater.proxy.plan import BINARY, DIRECTORY, SERVICE, SOCKET, UNIT, USER
 from breakwater.proxy.run import binary, unit
 from breakwater.settings import Settings
-from tests.hosts.conftest import Hosts
 
 LIMIT = 30
 
@@ -64,16 +64,15 @@ def test_it_listens_and_nobody_else_does(proxy: Any, settings: Settings) -> None
     assert all('"envoy"' in row for row in rows)
 
 
-def test_its_certificate_is_believed(hosts: Hosts, settings: Settings) -> None:
+def test_its_certificate_is_believed(settings: Settings) -> None:
     """From here, as a client that has the CA, or this system's where it is a public one."""
     given = settings.proxy.certificate
     ours = str(Path(settings.state).expanduser() / "harbor/ca.crt")
     ca = given.ca and str(Path(given.ca).expanduser()) if given else ours
     context = ssl.create_default_context(cafile=ca)
-    for name in hosts.groups["proxies"]:
-        at = settings.hosts["proxies"][name], settings.proxy.port
+    for address in doors(settings.proxy.listen, settings.hosts["proxies"]).values():
         with (
-            socket.create_connection(at, LIMIT) as plain,
+            socket.create_connection((address, settings.proxy.port), LIMIT) as plain,
             context.wrap_socket(plain, server_hostname=str(settings.domain)) as opened,
         ):
             assert opened.version() in ("TLSv1.2", "TLSv1.3")
