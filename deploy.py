@@ -13,7 +13,7 @@ from tasks.preflight import all_hosts_through, check_hosts, remember
 from tasks.proxy import proxy, proxy_certificates
 from tasks.registry import registry
 from tasks.storage_class import former_classes, prove_storage, storage_classes
-from tasks.trust import trust
+from tasks.trust import former_trust, trust
 
 run = this_run(state)
 
@@ -41,6 +41,8 @@ all_hosts_through(run)
 proxy_certificates(run)
 all_hosts_through(run)
 proxy(run)
+all_hosts_through(run)
+former_trust(run)
 all_hosts_through(run)
 registry(run)
 all_hosts_through(run)

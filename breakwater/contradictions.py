@@ -11,7 +11,7 @@ from breakwater.addresses import EVERYONE, by_address, canonical, checked_addres
 from breakwater.problems import UNSHOWN, Fault, Problem, did_you_mean, listed
 
 GROUPS = ("storage", "nodes", "proxies", "bastion")
-# Hosts that use the registry and are no nodes: they trust it, and nothing else is done to them.
+# Hosts that use the registry and are no nodes: they trust it and find it and Docker Hub's cache, no more.
 CLIENTS = "clients"
 
 Hosts = Mapping[str, Mapping[str, str]]

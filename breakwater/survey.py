@@ -52,6 +52,8 @@ class Survey:
     firewall: Firewall | None = None
     # who looked -> what was found; pyinfra looks once more before its question, and the last look counts
     findings: dict[str, list[Finding]] = field(default_factory=dict)
+    # hosts that trust a former CA beside the registry's, until the proxies show none of its certificates
+    widened: set[str] = field(default_factory=set)
     # lines for the end of the run: what works, and should be known
     warnings: list[str] = field(default_factory=list)
 

@@ -11,6 +11,9 @@ from breakwater.facts.tagged import END, tagged
 CERTS = "/etc/containerd/certs.d"
 # Where podman and cri-o look for mirrors.
 MIRRORS = "/etc/containers/registries.conf.d"
+# Where programs are that sudo may not look for: on RHEL its path has no /usr/local/bin, in which upstream's
+# own archive of containerd is unpacked.
+PLACES = "/usr/sbin:/sbin:/usr/local/sbin:/usr/local/bin"
 # Docker Hub, as it stands in images' names.
 HUB = "docker.io"
 Bits = list[str | QuoteString | StringCommand]
@@ -115,7 +118,7 @@ class Trust(FactBase[TrustState | None]):
         + anchor: a line of the CA's PEM by which the system store is known to have it; empty: do not look
         """
         return StringCommand(
-            "PATH=$PATH:/usr/sbin:/sbin;",
+            f"PATH=$PATH:{PLACES};",
             "for e in docker=dockerd containerd=containerd podman=podman podman=buildah podman=skopeo",
             'cri-o=crio; do command -v "${e#*=}" >/dev/null && echo "engine=${e%=*}"; done;',
             f"p={CERTS};",

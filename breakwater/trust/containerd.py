@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pyinfra.api import QuoteString, StringCommand
 
-from breakwater.facts.trust import CERTS, REGISTRY, Containerd
+from breakwater.facts.trust import CERTS, PLACES, REGISTRY, Containerd
 
 # The file may hold passwords of registries: it is changed where it is, and never shown. A file of our own
 # among its imports would not do: up to 2.2 it replaces the whole table of the plugin, and what stands there
 # already (sandbox_image, SystemdCgroup) is lost without a word.
-_SHELL = rf"""export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+_SHELL = rf"""export LC_ALL=C PATH=$PATH:{PLACES}
 give_up() {{
     echo "$1" >&2
     rm -f "$c.new"
@@ -65,9 +65,12 @@ know); write it yourself, in [plugins.\"$t\".registry]: config_path = \"$d\", an
 }}"""
 
 
-def root_of(config: Containerd) -> str:
-    """The folder in which it looks for hosts.toml, or shall look: the first of several."""
-    return CERTS if _missing(config) else config.config_path.split(":")[0] or CERTS
+def root_of(config: Containerd | None) -> str:
+    """The folder in which it looks for hosts.toml, or shall look: the first of several.
+
+    + config: None: no kubelet's, or not known
+    """
+    return CERTS if config is None or _missing(config) else config.config_path.split(":")[0] or CERTS
 
 
 def why_not(config: Containerd) -> str:

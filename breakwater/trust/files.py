@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from breakwater.facts.trust import HUB, MARK, MIRRORS
+from breakwater.trust.wanted import Wanted
 
 # podman, buildah, skopeo and cri-o read one folder.
-_FOLDERS = {
+FOLDERS = {
     "docker": "/etc/docker/certs.d",
     "podman": "/etc/containers/certs.d",
     "cri-o": "/etc/containers/certs.d",
@@ -20,6 +22,7 @@ STORES = {
     ),
     "update-ca-trust": ("/etc/pki/ca-trust/source/anchors", "update-ca-trust extract"),
 }
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def head(owner: str) -> str:
@@ -30,51 +33,57 @@ def head(owner: str) -> str:
     return f"{MARK} ({owner}) from group_data/all.py; the next run puts changes back.\n"
 
 
-def anchor(pem: str) -> str:
-    """A line that no other certificate has: of the signature, the last whole one."""
-    lines = [line for line in pem.splitlines() if line and not line.startswith("-")]
-    return lines[-2] if len(lines) > 1 else ""
+def certificates(pem: str) -> list[str]:
+    """Each certificate of a PEM text once, in its order."""
+    return list(dict.fromkeys(_CERTIFICATE.findall(pem)))
 
 
-def files_of(name: str, pem: str, owner: str, engines: set[str], root: str) -> dict[str, str]:
+def anchor(cas: Sequence[str]) -> str:
+    """A line that no other certificate has: of the last one's signature, the last whole one."""
+    return cas[-1].splitlines()[-3] if cas else ""
+
+
+def held(wanted: Wanted, found: Mapping[str, str]) -> list[str]:
+    """The CAs that files of ours hold for this registry.
+
+    + found: path -> text, as it is
+    """
+    ours = (text for path, text in sorted(found.items()) if _is_ours(wanted, path, text))
+    return certificates("\n".join(ours))
+
+
+def with_former(signer: Sequence[str], held: Sequence[str]) -> list[str]:
+    """Whom a host believes while the proxies may show either: what is there, then what is wanted.
+
+    + signer: of the certificate that the proxies shall show
+    + held: what files of ours hold
+    """
+    return list(signer) if set(held) <= set(signer) else list(dict.fromkeys([*held, *signer]))
+
+
+def files_of(wanted: Wanted, cas: Sequence[str], engines: set[str], root: str, store: str) -> dict[str, str]:
     """path -> text, the certificate before the file that names it.
 
-    + name: HOST, or HOST:PORT
+    + cas: who signed, and who did before; none: a CA that every host knows
+    + engines: that are to know the registry
     + root: where containerd looks
+    + store: the system store's tool; empty: not that
     """
-    text = head(owner) + pem
-    files = {f"{_FOLDERS[engine]}/{name}/ca.crt": text for engine in sorted(engines & set(_FOLDERS))}
-    if "containerd" in engines:
-        files[f"{root}/{name}/ca.crt"] = text
+    name, first = wanted.name, head(wanted.owner)
+    text, files = "\n".join([*cas, ""]), {}
+    if cas:
+        files = {f"{FOLDERS[each]}/{name}/ca.crt": first + text for each in sorted(engines & set(FOLDERS))}
+    if cas and "containerd" in engines:
+        files[f"{root}/{name}/ca.crt"] = first + text
         # For the server itself, and not as a [host] beside it: what that refuses would be asked of the
         # server once more, without the CA, and its x509 error would hide the first answer.
-        files[f"{root}/{name}/hosts.toml"] = f'{head(owner)}server = "https://{name}"\nca = "ca.crt"\n'
-    return files
-
-
-def mirrors_of(name: str, cache: str, owner: str, engines: set[str], root: str, ca: bool) -> dict[str, str]:
-    """path -> text, by which images of Docker Hub come through a cache, or from there when it is away.
-
-    docker is not among them: its mirrors have no path, and a cache is a project.
-
-    + name: the registry's, HOST or HOST:PORT
-    + cache: the project
-    + root: where containerd looks
-    + ca: whether the registry has a CA of its own, in its own folder there
-    """
-    files = {}
-    if engines & {"podman", "cri-o"}:
-        files[f"{MIRRORS}/breakwater-{HUB}.conf"] = (
-            f'{head(owner)}[[registry]]\nprefix = "{HUB}"\nlocation = "{HUB}"\n'
-            f'[[registry.mirror]]\nlocation = "{name}/{cache}"\n'
-        )
-    if "containerd" in engines:
-        trusted = f'ca = "../{name}/ca.crt"\n' if ca else ""
-        files[f"{root}/{HUB}/hosts.toml"] = (
-            f'{head(owner)}server = "https://registry-1.docker.io"\n'
-            f'[host."https://{name}/v2/{cache}"]\ncapabilities = ["pull", "resolve"]\noverride_path = true\n'
-            f"{trusted}"
-        )
+        files[f"{root}/{name}/hosts.toml"] = f'{first}server = "https://{name}"\nca = "ca.crt"\n'
+    if wanted.cache:
+        files.update(_mirrors(wanted, engines, root, ca=bool(cas)))
+    for number, ca in enumerate(cas if store else (), start=1):
+        # One a file: of a file with two, OpenSSL on Debian knows neither.
+        more = "" if number == 1 else f"_{number}"
+        files[f"{STORES[store][0]}/breakwater-{wanted.domain}{more}.crt"] = f"{first}{ca}\n"
     return files
 
 
@@ -83,15 +92,10 @@ def in_store(path: str) -> bool:
     return path.startswith(tuple(f"{folder}/" for folder, _ in STORES.values()))
 
 
-def as_set(path: str, wanted: str, found: str | None) -> bool:
-    """A CA that somebody put there by hand is right too, when it is the same one."""
-    if found is None or found.startswith(MARK) or not path.endswith(".crt"):
-        return found == wanted
-    return _bare(found) == _bare(wanted)
-
-
 def foreign(name: str, files: Mapping[str, str], found: Mapping[str, str], root: str) -> Iterator[str]:
     """Others' files for this registry where ours shall be, or that would come before ours.
+
+    A CA that somebody put there by hand is right too, when it is the same one.
 
     + files: path -> text, as wanted
     + found: path -> text, as it is
@@ -103,33 +107,60 @@ def foreign(name: str, files: Mapping[str, str], found: Mapping[str, str], root:
                 f"{path}: is somebody's own mirror of Docker Hub; move it away, or take"
                 " registry.docker_hub_cache out of the settings"
             )
-        if text.startswith(MARK) or folder not in (name, alias(name)) or not files:
+        if text.startswith(MARK) or not _is_of(name, path) or not files:
             continue
         if file == "hosts.toml":
             stands_in_the_way = f"{root}/{name}/hosts.toml" in files
         else:
             # Of the two names of its folder, containerd takes this one, and no other then.
             first = folder != name and above == root
-            wanted = files.get(f"{root}/{name}/{file}" if first else path)
-            stands_in_the_way = wanted is not None and not as_set(path, wanted, text)
+            ours = files.get(f"{root}/{name}/{file}" if first else path)
+            stands_in_the_way = ours is not None and _bare(text) != _bare(ours)
         if stands_in_the_way:
             yield f"{path}: is for {name} and not breakwater's; move it away, or remove it"
 
 
-def former(name: str, files: Mapping[str, str], found: Mapping[str, str], owner: str) -> Iterator[str]:
+def former(wanted: Wanted, files: Iterable[str], found: Mapping[str, str]) -> Iterator[str]:
     """Ours for a registry that is no more, or that needs them no more; hosts.toml before what it names."""
     for path in sorted(found, reverse=True):
-        folder = path.rsplit("/", 2)[1]
-        ours = found[path].startswith(head(owner))
-        here = folder in (name, alias(name)) and found[path].startswith(MARK)
-        if path not in files and (ours or here):
+        ours = found[path].startswith(head(wanted.owner)) or _is_ours(wanted, path, found[path])
+        if ours and path not in files:
             yield path
 
 
-def alias(name: str) -> str:
-    """The other name that containerd has for the folder of HOST:PORT."""
+def _mirrors(wanted: Wanted, engines: set[str], root: str, ca: bool) -> dict[str, str]:
+    """path -> text, by which images of Docker Hub come through a cache, or from there when it is away.
+
+    docker is not among them: its mirrors have no path, and a cache is a project.
+
+    + ca: whether the registry has a CA of its own, in its own folder there
+    """
+    files, first, name = {}, head(wanted.owner), wanted.name
+    if engines & {"podman", "cri-o"}:
+        files[f"{MIRRORS}/breakwater-{HUB}.conf"] = (
+            f'{first}[[registry]]\nprefix = "{HUB}"\nlocation = "{HUB}"\n'
+            f'[[registry.mirror]]\nlocation = "{name}/{wanted.cache}"\n'
+        )
+    if "containerd" in engines:
+        trusted = f'ca = "../{name}/ca.crt"\n' if ca else ""
+        files[f"{root}/{HUB}/hosts.toml"] = (
+            f'{first}server = "https://registry-1.docker.io"\n[host."https://{name}/v2/{wanted.cache}"]\n'
+            f'capabilities = ["pull", "resolve"]\noverride_path = true\n{trusted}'
+        )
+    return files
+
+
+def _is_of(name: str, path: str) -> bool:
+    """Whether a file is in this registry's folder, under either name that containerd has for HOST:PORT."""
     domain, colon, port = name.partition(":")
-    return f"{domain}_{port}_" if colon else name
+    return path.rsplit("/", 2)[1] in (name, f"{domain}_{port}_" if colon else name)
+
+
+def _is_ours(wanted: Wanted, path: str, text: str) -> bool:
+    """Whether a file of this registry's is ours; in the store, where all are neighbours, by its owner."""
+    if in_store(path):
+        return text.startswith(head(wanted.owner))
+    return _is_of(wanted.name, path) and text.startswith(MARK)
 
 
 def _bare(text: str) -> list[str]:

@@ -129,6 +129,10 @@ def test_configurations(config: Containerd, root: str | None, why: str) -> None:
         assert containerd.root_of(config) == root
 
 
+def test_a_containerd_that_no_kubelet_uses_has_its_usual_folder() -> None:
+    assert containerd.root_of(None) == "/etc/containerd/certs.d"
+
+
 @pytest.mark.parametrize(
     ("config", "last"),
     [

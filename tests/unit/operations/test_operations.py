@@ -24,6 +24,7 @@ A case stands in a folder named MODULE.OPERATION and is named for the behaviour 
     refusal    the reason with which it ends; nothing is run after it
     noop       what is said when there is nothing to do
     warnings   for the end of the run, that the operation leaves in its survey (optional)
+    shown      lines that are printed while pyinfra plans (optional)
 """
 
 import functools
@@ -50,13 +51,15 @@ from breakwater.operations.nfs import EXPORTS_FILE, _export
 from breakwater.operations.proof import _PROVE, _SEEN
 from breakwater.operations.proxy_move import _MOVE
 from breakwater.proxy.plan import Plan
+from breakwater.registry.plan import Change
+from breakwater.registry.plan import Plan as RegistryPlan
 from breakwater.releases import Stored
 from breakwater.trust.containerd import _SHELL
 from breakwater.volumes import Volume
 
 # Arguments that are functions: those that look, and those that do.
 LOOKS = ("due", "missing", "directories", "callers", "ca")
-DOES = ("write", "settle", "prove")
+DOES = ("write", "settle", "prove", "make_so")
 
 CASES = sorted(Path(__file__).parent.glob("*.*/*.yaml"))
 REFUSAL = re.compile(r"printf '%s\\n' .* >&2; exit 1", re.DOTALL)
@@ -130,8 +133,15 @@ def looking(said: Any) -> Callable[[], Any]:
     return look
 
 
+def planned(module: str, said: dict[str, Any]) -> Plan | RegistryPlan:
+    """What a proxy shall have; of the registry each change as it is shown."""
+    if module == "proxy":
+        return Plan(**said)
+    return RegistryPlan([Change(line[0], line[2:], lambda harbor: None) for line in said["changes"]])
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_case(path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     case = yaml.safe_load(path.read_text())
     assert {"commands", "refusal", "noop"} & set(case), "a case says what comes out"
     module, _, name = path.parent.name.partition(".")
@@ -141,7 +151,8 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def recorder(name: str) -> Callable[..., None]:
         def call(access: object, *args: object) -> None:
-            calls.append({"call": name, "with": [arg for arg in args if arg is not None]})
+            given = [arg.lines() if isinstance(arg, RegistryPlan) else arg for arg in args]
+            calls.append({"call": name, "with": [arg for arg in given if arg is not None]})
             if name in refused:
                 raise Refusal(refused[name])
 
@@ -191,7 +202,7 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             refused[name] = said["refused"]
         kwargs[name] = functools.partial(recorder(name), None) if name in DOES else looking(said)
     if isinstance(said := kwargs.get("plan"), dict):
-        kwargs["plan"] = looking(said if "refused" in said else Plan(**said))
+        kwargs["plan"] = looking(said if "refused" in said else planned(module, said))
     with ctx_state.use(state), ctx_host.use(host):
         shown = played(operation._inner(**kwargs), calls)
 
@@ -199,6 +210,8 @@ def test_case(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.noop_description == case.get("noop")
     if "leaves" in case:
         assert list(kwargs["leaving"].paths) == case["leaves"]
+    if "shown" in case:
+        assert capsys.readouterr().out.splitlines() == case["shown"]
     if "warnings" in case:
         assert kwargs["survey"].warnings == case["warnings"]
     for fact, arguments in case.get("asked", {}).items():
