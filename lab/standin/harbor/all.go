@@ -180,7 +180,9 @@ func (w *whole) environment(role string) map[string]string {
 		"core": {"HARBOR_ADMIN_PASSWORD": v["HARBOR_ADMIN_PASSWORD"], "CSRF_KEY": v["CSRF_KEY"], "PORT": v["core"],
 			"POSTGRESQL_HOST": "127.0.0.1", "POSTGRESQL_PORT": v["database"], "POSTGRESQL_USERNAME": "postgres",
 			"POSTGRESQL_PASSWORD": v["POSTGRES_PASSWORD"], "POSTGRESQL_DATABASE": "registry", "_REDIS_URL_CORE": redis + "/0",
-			"EXT_ENDPOINT": "https://" + w.listen, "WITH_TRIVY": fmt.Sprint(w.trivy)},
+			"EXT_ENDPOINT": "https://" + w.listen, "WITH_TRIVY": fmt.Sprint(w.trivy),
+			"PERMITTED_REGISTRY_TYPES_FOR_PROXY_CACHE": "docker-hub,harbor,azure-acr,ali-acr,aws-ecr,google-gcr," +
+				"docker-registry,github-ghcr,jfrog-artifactory"},
 	}
 	maps.Copy(found, own[role])
 	return found

@@ -65,7 +65,7 @@ func init() {
 		"projectExists": projectExists, "listProjects": listProjects, "createProject": createProject,
 		"getProject": getProject, "updateProject": updateProject, "deleteProject": deleteProject,
 		"createRobot": createRobot, "robotSecret": robotSecret, "updateRobot": updateRobot, "deleteRobot": deleteRobot,
-		"deleteMember": deleteMember, "getConfigurations": getConfigurations, "putConfigurations": putConfigurations,
+		"deleteMember": deleteMember, "deleteGroup": deleteGroup, "getConfigurations": getConfigurations, "putConfigurations": putConfigurations,
 		"createRetention": createRetention, "updateRetention": updateRetention, "deleteRetention": deleteRetention,
 		"getSchedule": getSchedule, "putSchedule": putSchedule, "listArtifacts": listArtifacts,
 		"getArtifact": getArtifact, "deleteArtifact": deleteArtifact,

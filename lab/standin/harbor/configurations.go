@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // setting is a key of the configuration: its type by its default. Options are all that it may be.
@@ -11,12 +12,23 @@ type setting struct {
 	Options []string
 }
 
+var (
+	untold = []string{"ldap_search_password", "oidc_client_secret", "uaa_client_secret"}
+	// what may not be empty
+	filled   = []string{"ldap_base_dn", "ldap_uid", "ldap_url"}
+	positive = []string{"token_expiration", "robot_token_duration", "session_timeout"}
+)
+
 func getConfigurations(rq *request) (any, error) { return configurations(rq), nil }
 
 func configurations(rq *request) doc {
 	found := doc{"scan_all_policy": doc{}}
 	for key := range rq.table.Configuration {
 		found[key] = doc{"value": rq.setting(key), "editable": true}
+	}
+	// a password is told to nobody
+	for _, key := range untold {
+		delete(found, key)
 	}
 	found["auth_mode"] = doc{"value": rq.setting("auth_mode"), "editable": onlyAdmin(rq)}
 	return found
@@ -62,8 +74,11 @@ func (s setting) refuses(key string, value any) error {
 	if s.Options != nil && !slices.Contains(s.Options, text(value)) {
 		return badRequest("bad request: item name %s: invalid %s, shoud be one of %v", key, key, s.Options)
 	}
-	if key == "token_expiration" && number(value) <= 0 {
-		return badRequest("the token_expiration value must be positive")
+	if slices.Contains(positive, key) && number(value) <= 0 {
+		return badRequest("the %s value must be positive", key)
+	}
+	if slices.Contains(filled, key) && strings.TrimSpace(text(value)) == "" {
+		return badRequest("item name %s: the configure value can not be empty", key)
 	}
 	return nil
 }

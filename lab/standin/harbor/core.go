@@ -132,7 +132,7 @@ func (c *core) begin() error {
 		admin := with(made(), doc{"username": "admin", "realname": "system admin", "comment": "admin user",
 			"sysadmin_flag": true, "admin_role_in_auth": false, "email": ""})
 		id := w.add("users", with(admin, hashed(password)))
-		c.addProject(w, "library", doc{"public": "true"}, id, "admin", -1)
+		w.addQuota(c.addProject(w, "library", doc{"public": "true"}, id, "admin"), "library", -1)
 		c.say("INFO", "a new database: user admin and project library made")
 		return nil
 	})

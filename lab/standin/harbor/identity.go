@@ -59,7 +59,7 @@ func (c *core) may(who identity, project doc, what string) bool {
 // role is a user's in a project; 0 for none.
 func (c *core) role(user, project doc) int64 {
 	for _, member := range c.store.find("members", "entity_id", user["user_id"]) {
-		if number(member["project_id"]) == number(project["project_id"]) {
+		if member["entity_type"] == "u" && number(member["project_id"]) == number(project["project_id"]) {
 			return number(member["role_id"])
 		}
 	}
@@ -137,8 +137,10 @@ func (c *core) internal(secret string) identity {
 // login takes robots first, and whoever is none as a user: a robot's wrong secret so costs as much as
 // a user's wrong password.
 func (c *core) login(name, password string) identity {
-	if robot := c.store.one("robots", "name", name); robot != nil && c.robotLogsIn(robot, password) {
-		return identity{kind: "robot", name: name, doc: robot}
+	if kept, is := strings.CutPrefix(name, c.robotPrefix()); is {
+		if robot := c.store.one("robots", "name", kept); robot != nil && c.robotLogsIn(robot, password) {
+			return identity{kind: "robot", name: name, doc: robot}
+		}
 	}
 	if c.locks.locked(name) {
 		return identity{}

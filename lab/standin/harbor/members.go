@@ -7,7 +7,7 @@ var roleNames = []string{"", "projectAdmin", "developer", "guest", "maintainer",
 
 func showMember(rq *request, member doc) doc {
 	found := shown(member)
-	if text(member["entity_type"]) == "g" {
+	if member["entity_type"] == "g" {
 		return found
 	}
 	// the name is the user's as it is now
@@ -19,53 +19,43 @@ func showMember(rq *request, member doc) doc {
 
 func checkMember(rq *request, w *change, member, old doc) error {
 	role := number(rq.body["role_id"])
-	if group := fields(rq.body["member_group"]); old == nil && len(group) > 0 {
-		if err := checkGroup(rq, w, member, group); err != nil {
+	if old == nil {
+		if err := rq.entity(w, member); err != nil {
 			return err
 		}
-	} else if old == nil {
-		asked := fields(rq.body["member_user"])
-		user := rq.store.one("users", "username", asked["username"])
-		if id := number(asked["user_id"]); id != 0 {
-			user = rq.store.get("users", id)
-		}
-		if user == nil {
-			return notFound("user %s is not found", text(asked["username"]))
-		}
-		for _, other := range w.find("members", "entity_id", user["user_id"]) {
-			if number(other["project_id"]) == number(rq.project["project_id"]) {
-				return conflict("the project member already exists")
+		for _, other := range w.find("members", "entity_id", member["entity_id"]) {
+			if other["entity_type"] == member["entity_type"] && number(other["project_id"]) == number(rq.project["project_id"]) {
+				return conflict("The project member specified already exist")
 			}
 		}
-		delete(member, "member_user")
-		delete(member, "creation_time")
-		member["entity_id"], member["entity_name"], member["entity_type"] = user["user_id"], user["username"], "u"
 	}
 	if role < 1 || int(role) >= len(roleNames) {
-		return badRequest("Failed to update/create project member with invalid role")
+		return badRequest("Failed to update project member, role is not in 1,2,3")
 	}
 	delete(member, "update_time")
 	member["role_name"] = roleNames[role]
 	return nil
 }
 
-// checkGroup knows OpenID Connect's groups, which are made by naming them; LDAP's need a directory.
-func checkGroup(rq *request, w *change, member, asked doc) error {
-	if rq.setting("auth_mode") != "oidc_auth" || number(asked["group_type"]) != 3 {
-		return badRequest("group_type %d does not fit the auth mode %s", number(asked["group_type"]), text(rq.setting("auth_mode")))
+// entity says who a new member is: a user, or a group.
+func (rq *request) entity(w *change, member doc) error {
+	asked, group := fields(rq.body["member_user"]), fields(rq.body["member_group"])
+	for _, field := range []string{"member_user", "member_group", "creation_time"} {
+		delete(member, field)
 	}
-	name := text(asked["group_name"])
-	if name == "" {
-		return badRequest("group_name required in body")
+	if len(group) > 0 {
+		id, name, err := rq.group(w, group)
+		member["entity_id"], member["entity_name"], member["entity_type"] = id, name, "g"
+		return err
 	}
-	for _, other := range w.find("members", "entity_name", name) {
-		if text(other["entity_type"]) == "g" && number(other["project_id"]) == number(rq.project["project_id"]) {
-			return conflict("the project member already exists")
-		}
+	user := rq.store.one("users", "username", asked["username"])
+	if id := number(asked["user_id"]); id != 0 {
+		user = rq.store.get("users", id)
 	}
-	delete(member, "member_group")
-	delete(member, "creation_time")
-	member["entity_id"], member["entity_name"], member["entity_type"] = 1000+int64(len(rq.store.all("members"))), name, "g"
+	if user == nil {
+		return notFound("user %s is not found", text(asked["username"]))
+	}
+	member["entity_id"], member["entity_name"], member["entity_type"] = user["user_id"], user["username"], "u"
 	return nil
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 var events = []string{"PUSH_ARTIFACT", "PULL_ARTIFACT", "DELETE_ARTIFACT", "QUOTA_EXCEED", "QUOTA_WARNING",
@@ -32,6 +34,9 @@ func labels(rq *request) ([]doc, error) {
 }
 
 func checkLabel(rq *request, _ *change, label, old doc) error {
+	if utf8.RuneCountInString(text(label["name"])) > 128 {
+		return errors.New("value too long for type character varying(128)")
+	}
 	if scope := label["scope"]; scope != "g" && scope != "p" {
 		return badRequest("unsupported label scope")
 	}
@@ -137,7 +142,26 @@ func (rq *request) retentionProject(policy doc) (doc, error) {
 	return project, nil
 }
 
+// ruleFault is what Harbor has against rules; nil for nothing. It compares them whole, but for their numbers.
+func ruleFault(rules []any) error {
+	if len(rules) > 15 {
+		return badRequest("only 15 rules are allowed at most")
+	}
+	seen := map[string]int{}
+	for at, rule := range rules {
+		written, _ := json.Marshal(with(fields(rule), doc{"id": 0}))
+		if other, is := seen[string(written)]; is {
+			return conflict("rule %d is conflict with rule %d", at, other)
+		}
+		seen[string(written)] = at
+	}
+	return nil
+}
+
 func createRetention(rq *request) (any, error) {
+	if err := ruleFault(list(rq.body["rules"])); err != nil {
+		return nil, err
+	}
 	if err := rq.scheduled(rq.body); err != nil {
 		return nil, err
 	}
@@ -161,6 +185,9 @@ func createRetention(rq *request) (any, error) {
 }
 
 func updateRetention(rq *request) (any, error) {
+	if err := ruleFault(list(rq.body["rules"])); err != nil {
+		return nil, err
+	}
 	if err := rq.scheduled(rq.body); err != nil {
 		return nil, err
 	}

@@ -92,16 +92,26 @@ func createProject(rq *request) (any, error) {
 	if limit == 0 || !rq.who.admin() {
 		limit = number(rq.setting("storage_per_project"))
 	}
+	perProject := yes(rq.setting("quota_per_project_enable"))
 	var id int64
 	err := rq.store.change(func(w *change) error {
 		if rq.store.one("projects", "name", name) != nil {
 			return conflict("The project named %s already exists", name)
 		}
 		registry := number(rq.body["registry_id"])
-		if registry != 0 && rq.store.get("registries", registry) == nil {
-			return notFound("registry %d not found", registry)
+		if registry != 0 {
+			found := rq.store.get("registries", registry)
+			if found == nil {
+				return notFound("registry %d not found", registry)
+			}
+			if err := rq.cached(found); err != nil {
+				return err
+			}
 		}
-		id = rq.addProject(w, name, metadata, number(rq.who.doc["user_id"]), rq.who.name, limit)
+		id = rq.addProject(w, name, metadata, number(rq.who.doc["user_id"]), rq.who.name)
+		if perProject {
+			w.addQuota(id, name, limit)
+		}
 		// an allowlist is taken only by a change
 		w.amend("projects", id, func(project doc) { project["cve_allowlist"] = doc{"project_id": id, "items": []any{}} })
 		if registry != 0 {
@@ -112,15 +122,18 @@ func createProject(rq *request) (any, error) {
 	return rq.madeAt(id), err
 }
 
-// addProject stores a project with its quota and its owner's membership.
-func (c *core) addProject(w *change, name string, metadata doc, owner int64, ownerName string, limit int64) int64 {
+// addProject stores a project with its owner's membership.
+func (c *core) addProject(w *change, name string, metadata doc, owner int64, ownerName string) int64 {
 	project := with(made(), doc{"name": name, "metadata": metadata, "owner_id": owner, "owner_name": ownerName})
 	id := w.add("projects", project)
-	w.add("quotas", with(made(), doc{"ref": doc{"id": id, "name": name, "owner_name": ""}, "_ref": id,
-		"hard": doc{"storage": limit}, "used": doc{"storage": 0}}))
 	w.add("members", doc{"project_id": id, "entity_id": owner, "entity_name": ownerName, "entity_type": "u",
 		"role_id": 1, "role_name": roleNames[1]})
 	return id
+}
+
+func (w *change) addQuota(project int64, name string, limit int64) {
+	w.add("quotas", with(made(), doc{"ref": doc{"id": project, "name": name, "owner_name": ""}, "_ref": project,
+		"hard": doc{"storage": limit}, "used": doc{"storage": 0}}))
 }
 
 // allowlist keeps the vulnerabilities that a call names; one that names none leaves them.

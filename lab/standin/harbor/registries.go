@@ -16,6 +16,15 @@ func init() {
 	rules["registries"] = rule{word: "registry", check: checkRegistry, show: showRegistry, free: freeRegistry}
 }
 
+// cached is whether a project may be a cache of this kind: the chart says so to core.
+func (c *core) cached(registry doc) error {
+	kind := text(registry["type"])
+	if !slices.Contains(strings.Split(c.get("PERMITTED_REGISTRY_TYPES_FOR_PROXY_CACHE"), ","), kind) {
+		return badRequest("unsupported registry type %s", kind)
+	}
+	return nil
+}
+
 // showRegistry keeps the secret to itself.
 func showRegistry(_ *request, registry doc) doc {
 	found := shown(registry)
@@ -28,8 +37,11 @@ func showRegistry(_ *request, registry doc) doc {
 // checkRegistry asks the registry whether it is there, as Harbor does before it stores one.
 func checkRegistry(rq *request, w *change, registry, old doc) error {
 	name := text(registry["name"])
-	if old == nil && name == "" {
-		return unprocessable("name in body is required")
+	if name == "" {
+		return badRequest("name cannot be empty")
+	}
+	if len(name) > 64 {
+		return badRequest("the max length of name is 64")
 	}
 	if !slices.Contains(adapters, text(registry["type"])) {
 		return badRequest("adapter factory for %s not found", text(registry["type"]))
@@ -53,9 +65,6 @@ func checkRegistry(rq *request, w *change, registry, old doc) error {
 	same := func(other doc) bool { return other["name"] == name }
 	if err := rq.alone("registries", registry, old, same, "registry "+name+" already exists"); err != nil {
 		return err
-	}
-	if old != nil && registry["url"] == old["url"] && rq.body["credential"] == nil {
-		return nil
 	}
 	registry["status"] = "healthy"
 	return rq.probe(registry)

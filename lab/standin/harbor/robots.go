@@ -10,8 +10,15 @@ import (
 var robotName = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
 func init() {
-	rules["robots"] = rule{word: "robot", among: robotsOf}
+	rules["robots"] = rule{word: "robot", among: robotsOf, show: showRobot}
 }
+
+// showRobot puts the prefix of now before the name that is kept: another one renames all robots at once.
+func showRobot(rq *request, robot doc) doc {
+	return with(shown(robot), doc{"name": rq.robotPrefix() + text(robot["name"])})
+}
+
+func (c *core) robotPrefix() string { return text(c.setting("robot_name_prefix")) }
 
 // robotMay looks at a robot's own permissions: it is a member of nothing.
 func robotMay(robot, project doc, what string) bool {
@@ -141,22 +148,21 @@ func createRobot(rq *request) (any, error) {
 		}
 		robot := with(made(), doc{"name": name, "level": rq.body["level"], "duration": duration, "permissions": permissions,
 			"disable": yes(rq.body["disable"]), "editable": true, "expires_at": expiry(time.Now(), duration),
-			"creator_type": "local", "creator_ref": rq.who.doc["user_id"], "_project": project, "_short": short,
+			"creator_type": "local", "creator_ref": rq.who.doc["user_id"], "_project": project,
 			"_secret": rq.key.encrypt(secret)})
 		if words := text(rq.body["description"]); words != "" {
 			robot["description"] = words
 		}
 		id := w.add("robots", robot)
-		answer = doc{"id": id, "name": name, "secret": secret, "creation_time": robot["creation_time"],
+		answer = doc{"id": id, "name": rq.robotPrefix() + name, "secret": secret, "creation_time": robot["creation_time"],
 			"expires_at": robot["expires_at"]}
 		return nil
 	})
 	return created{rq.madeAt(answer["id"]).place, answer}, err
 }
 
-// robotPlace is a new robot's whole name, and its project's number; 0 for the system's.
+// robotPlace is a new robot's name as it is kept, and its project's number; 0 for the system's.
 func (rq *request) robotPlace(short string) (string, int64, error) {
-	prefix := text(rq.setting("robot_name_prefix"))
 	for _, permission := range list(rq.body["permissions"]) {
 		found := fields(permission)
 		name := text(found["namespace"])
@@ -165,7 +171,7 @@ func (rq *request) robotPlace(short string) (string, int64, error) {
 		}
 	}
 	if rq.body["level"] == "system" {
-		return prefix + short, 0, rq.denied(rq.who.admin())
+		return short, 0, rq.denied(rq.who.admin())
 	}
 	name := text(fields(list(rq.body["permissions"])[0])["namespace"])
 	project := rq.store.one("projects", "name", name)
@@ -173,7 +179,7 @@ func (rq *request) robotPlace(short string) (string, int64, error) {
 		return "", 0, notFound("project %s not found", name)
 	}
 	id := number(project["project_id"])
-	return prefix + name + "+" + short, id, rq.robotManager(id)
+	return name + "+" + short, id, rq.robotManager(id)
 }
 
 // expiry is when so many days are over, in seconds since 1970; -1 for never.
@@ -213,7 +219,7 @@ func updateRobot(rq *request) (any, error) {
 		if err := rq.allowed(list(body["permissions"])); err != nil {
 			return nil, err
 		}
-		if body["level"] != robot["level"] || body["name"] != robot["name"] {
+		if body["level"] != robot["level"] || body["name"] != rq.robotPrefix()+text(robot["name"]) {
 			return nil, badRequest("cannot update the level or name of robot")
 		}
 		first := rq.store.one("projects", "name", fields(list(body["permissions"])[0])["namespace"])

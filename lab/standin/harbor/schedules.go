@@ -9,7 +9,10 @@ import (
 	"strings"
 )
 
-const cronRange = `[0-9A-Za-z]+(-[0-9A-Za-z]+)?`
+const (
+	cronRange = `[0-9A-Za-z]+(-[0-9A-Za-z]+)?`
+	mostHours = 240000
+)
 
 var (
 	crons     = map[string]string{"Hourly": "0 0 * * * *", "Daily": "0 0 0 * * *", "Weekly": "0 0 0 * * 0"}
@@ -68,6 +71,11 @@ func putSchedule(rq *request) (any, error) {
 	if err := rq.scans(of); err != nil {
 		return nil, err
 	}
+	if of == "purgeaudit" {
+		if err := purges(fields(rq.body["parameters"])); err != nil {
+			return nil, err
+		}
+	}
 	kind, cron := text(wanted["type"]), text(wanted["cron"])
 	switch kind {
 	case "Hourly", "Daily", "Weekly":
@@ -98,6 +106,22 @@ func putSchedule(rq *request) (any, error) {
 			"schedule": doc{"type": kind, "cron": cron}, "job_parameters": rq.jobParameters(of)}))
 		return nil
 	})
+}
+
+// purges is Harbor's look at what is deleted of the audit log.
+func purges(parameters doc) error {
+	if len(parameters) == 0 {
+		return badRequest("schedule parameter cann't be empty")
+	}
+	for _, name := range []string{"audit_retention_hour", "include_event_types"} {
+		if _, given := parameters[name]; !given {
+			return badRequest("%s should provide", name)
+		}
+	}
+	if number(parameters["audit_retention_hour"]) > mostHours {
+		return badRequest("audit_retention_hour should be less than %d", mostHours)
+	}
+	return nil
 }
 
 // jobParameters is a text of JSON: for the garbage collector with a key more than was put, and one less.

@@ -1,8 +1,15 @@
 package main
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
-var email = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
+// Harbor's own.
+var email = regexp.MustCompile(`^(([^<>()[\]\\.,;:\s@\"]+(\.[^<>()[\]\\.,;:\s@\"]+)*)|(\".+\"))@` +
+	`((\[[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\])|(([a-zA-Z\-0-9]+\.)+[a-zA-Z]{2,}))$`)
+
+const illegal = `,"~#%$`
 
 const weak = "the password or secret must be 8-128, inclusively, characters long with at least 1 uppercase letter, " +
 	"1 lowercase letter and 1 number"
@@ -40,11 +47,6 @@ func createUser(rq *request) (any, error) {
 	if !strong(password) {
 		return nil, badRequest(weak)
 	}
-	for _, field := range []string{"username", "email", "realname"} {
-		if text(rq.body[field]) == "" {
-			return nil, badRequest("%s can't be empty", field)
-		}
-	}
 	var id int64
 	err := rq.store.change(func(w *change) error {
 		user := with(made(), doc{"username": rq.body["username"], "email": rq.body["email"], "realname": rq.body["realname"],
@@ -62,9 +64,10 @@ func createUser(rq *request) (any, error) {
 }
 
 // checkUser is for new ones, and for a profile and the administrator's flag.
-func checkUser(_ *request, w *change, user, old doc) error {
-	if !email.MatchString(text(user["email"])) && text(user["email"]) != text(old["email"]) {
-		return badRequest("email with illegal format")
+func checkUser(rq *request, w *change, user, old doc) error {
+	_, flag := rq.body["sysadmin_flag"]
+	if err := profileFault(user, old == nil); err != nil && !flag {
+		return err
 	}
 	if old != nil && user["username"] != old["username"] {
 		return badRequest("a user's name stays")
@@ -76,6 +79,32 @@ func checkUser(_ *request, w *change, user, old doc) error {
 				return conflict("user %s or email %s already exists", text(user["username"]), text(user["email"]))
 			}
 		}
+	}
+	return nil
+}
+
+// profileFault is what Harbor has against a user's profile; nil for nothing.
+func profileFault(user doc, isNew bool) error {
+	switch address := text(user["email"]); {
+	case address == "":
+		return badRequest("email can't be empty")
+	case !email.MatchString(address):
+		return badRequest("email with illegal format")
+	}
+	names := []string{"realname"}
+	if isNew {
+		names = append(names, "username")
+	}
+	for _, name := range names {
+		if length := len(text(user[name])); length < 1 || length > 255 {
+			return badRequest("%s with illegal length", name)
+		}
+		if strings.ContainsAny(text(user[name]), illegal) {
+			return badRequest("%s contains illegal characters", name)
+		}
+	}
+	if len(text(user["comment"])) > 30 {
+		return badRequest("comment with illegal length")
 	}
 	return nil
 }
