@@ -7,6 +7,7 @@ import types
 import typing
 from typing import Any
 
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from breakwater.problems import keys_of, kind_of, model_of, models_of
@@ -71,11 +72,15 @@ def type_in_words(annotation: Any) -> str:
 
 
 def _bare(annotation: Any) -> Any:
-    """Without Annotated and without None, which says that the key may be left out."""
+    """Without Annotated and without None, which says that the key may be left out.
+
+    What people write as another type than it is kept in, such as 50GiB, says so: json_schema_input_type.
+    """
     while True:
         arguments = typing.get_args(annotation)
         if typing.get_origin(annotation) is typing.Annotated:
-            annotation = arguments[0]
+            written = [each.json_schema_input_type for each in arguments if isinstance(each, BeforeValidator)]
+            annotation = next((kind for kind in written if isinstance(kind, type)), arguments[0])
         elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
             annotation = next(argument for argument in arguments if argument is not type(None))
         else:

@@ -287,7 +287,8 @@ exports = [
 #     # Who may connect: addresses and networks, the nodes' among them; others are cut off.
 #     # Default: none: everyone
 #     "allow_clients": ["10.0.0.0/8", "192.0.2.0/24"],
-#     # Seconds in which neither side of a push or pull has sent anything, 60 to 86400. Default: 900
+#     # Seconds in which nothing of a push or pull could be handed on, 300 to 86400; each 2 MiB of a slow
+#     # client's have as long. Default: 900
 #     "idle_timeout": 900,
 #     # How many requests one proxy takes, of all clients together; others are answered 429.
 #     # Default: none: as many as come
@@ -461,7 +462,8 @@ exports = [
 #         "webhooks": [{
 #             # Its name; another one is another webhook. REQUIRED.
 #             "name": "build",
-#             # Where it is told, as Harbor's pods reach it. REQUIRED.
+#             # Where it is told, as Harbor's pods reach it: a URL, or "file:PATH" or "env:NAME" of one that
+#             # is a secret itself, as Slack's is. REQUIRED.
 #             "address": "https://ci.example.org/harbor",
 #             # Of what; docs/settings.md has them all. REQUIRED.
 #             "events": ["PUSH_ARTIFACT", "SCANNING_COMPLETED"],
@@ -526,7 +528,8 @@ exports = [
 #     "endpoints": [{
 #         # Its name; another one is another endpoint. REQUIRED.
 #         "name": "quay",
-#         # What it is: docker-hub, quay, github-ghcr, harbor, docker-registry and others. REQUIRED.
+#         # What it is: docker-hub, quay, github-ghcr, harbor, docker-registry and others. Harbor is told
+#         # docker-registry for quay, which it caches. REQUIRED.
 #         "type": "quay",
 #         # Where it is. Default: of docker-hub, quay and github-ghcr theirs; required for others
 #         "url": "https://quay.io",
@@ -562,12 +565,13 @@ exports = [
 #         "log_rotation": {
 #             # When old lines are deleted. Default: none: it grows
 #             "schedule": "0 0 2 1 * *",
-#             # How old, in hours, a line may be. Default: 2160
+#             # How old, in hours, a line may be; at least 1. Default: 2160
 #             "keep_hours": 2160,
 #         },
 #         # How much a project may hold that says nothing itself. Default: as it is
 #         "quota": "100GiB",
-#         # What stands before robots' names. Default: as it is
+#         # What Harbor puts before robots' names; another one renames all of them, and ends their logins by
+#         # the former names. Default: as it is
 #         "robot_prefix": "robot$",
 #         # Days after which a robot ends that people make. Default: as it is
 #         "robot_days": 30,
@@ -614,7 +618,7 @@ exports = [
 # ssh_user = "admin"
 
 # The keys by which hosts prove who they are. REQUIRED: pyinfra would otherwise believe any host it has
-# not met. Fill the file by logging in to each host once with ssh, comparing the fingerprint.
+# not met. Fill the file with ssh-keyscan, comparing the fingerprints: README.md says how.
 ssh_known_hosts_file = "~/.ssh/known_hosts"
 ssh_strict_host_key_checking = "yes"
 

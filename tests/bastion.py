@@ -69,9 +69,13 @@ class Bastion:
             Asked(**asked),
         )
 
+    def run_of(self, registry: Mapping[str, Any]) -> RegistryRun:
+        """A run of settings as they are written."""
+        return self.run(TypeAdapter(Registry).validate_python(registry))
+
     def planned(self, registry: Mapping[str, Any]) -> list[str]:
         """What is planned."""
-        return self.run(TypeAdapter(Registry).validate_python(registry)).plan().lines()
+        return self.run_of(registry).plan().lines()
 
     def make(self, registry: Mapping[str, Any], **asked: Collection[str]) -> list[str]:
         """Make it so; what was planned."""
@@ -80,7 +84,7 @@ class Bastion:
         if problem := Asked(**wanted).problem(settings):
             raise Refusal(problem)
         run = self.run(settings, **wanted)
-        lines = run.plan().lines()
-        if lines:
-            run.make_so()
-        return lines
+        found = run.plan()
+        if found.changes:
+            run.make_so(found)
+        return found.lines()

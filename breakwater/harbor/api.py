@@ -3,11 +3,10 @@
 What it relies on is Harbor 2.15.1's own behaviour; tests/live shows each point on a Harbor that runs.
 """
 
-import json
 import re
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Self
@@ -15,29 +14,19 @@ from typing import Any, Self
 import httpx
 
 from breakwater.commands import Refusal
+from breakwater.harbor.again import READING, TRIES, Tries, refused, unanswered
+from breakwater.harbor.answers import is_about_certificates, plain, secrets_in, what_to_do, words_of
 
 ADMIN = "admin"
 # What the chart sets when nobody says anything else: whoever reads its documentation knows it.
 CHARTS_PASSWORD = "Harbor12345"  # noqa: S105
 # Seconds to connect, and to wait for each part of an answer, of every call. Slow hosts took 1.2 s.
 LIMIT = httpx.Timeout(30, connect=5)
-# How often a call is made at most, and seconds before it is made again; doubled each time.
-TRIES, _PAUSE, _LONGEST_PAUSE = 4, 1.0, 10.0
-# Asking twice changes nothing.
-_READING = {"GET", "HEAD"}
-# Nobody behind the door is ready, or too many ask.
-_NOT_NOW = {429, 502, 503, 504}
-# Of these it is known that nothing was begun.
-_NOT_TAKEN = {429, 503}
 # After a wrong password Harbor refuses every login of that user for 1.5 s, right ones too, and only then
 # answers the wrong one; and it refuses all logins at once while its database is away. So a 401 that took
 # less is no verdict: it is asked again, for some seconds.
 _VERDICT, _ASK_AGAIN, _AGAIN_FOR = 1.5, 0.1, 20.0
 _WHO_TRIES = "the log of core's pod names who tries it: stop that, and run again"
-# Characters of what Harbor says.
-_WORDS = 200
-
-
 # Harbor otherwise takes a project's name that is a number for its id.
 _NAMED = {"X-Is-Resource-Name": "true"}
 
@@ -48,13 +37,17 @@ class HarborError(Refusal):
     + status: of its answer; None when there was none
     + said: its words, or what kept them away, on one line
     + fix: what to do; without one, what the status suggests
+    + tried: how often and how long, when more than once
     """
 
-    def __init__(self, method: str, path: str, status: int | None, said: str, fix: str = "") -> None:
+    def __init__(
+        self, method: str, path: str, status: int | None, said: str, fix: str = "", tried: str = ""
+    ) -> None:
         self.status, self.said = status, said
         answer = "no answer" if status is None else f"answered {status}"
         words = f"{answer}: {said}" if said else answer
-        super().__init__(f"harbor: {method} {path}: {words}; {fix or _what_to_do(status)}")
+        words = f"{words}, {tried}" if tried else words
+        super().__init__(f"harbor: {method} {path}: {words}; {fix or what_to_do(status, said)}")
 
 
 @dataclass(frozen=True)
@@ -100,6 +93,8 @@ class Harbor:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url, self._who, self._tries = url, (user, password), tries
+        # Calls that changed something, or may have.
+        self.changed = 0
         self._client = httpx.Client(
             base_url=f"{url}/api/v2.0",
             verify=_trusting(ca),
@@ -126,7 +121,7 @@ class Harbor:
         answer = self._json("GET", "/health")
         try:
             components = {item["name"]: item["status"] for item in answer["components"]}
-            errors = {item["name"]: _plain(item.get("error") or "") for item in answer["components"]}
+            errors = {item["name"]: plain(item.get("error") or "") for item in answer["components"]}
             return Health(answer["status"], components, errors)
         except (KeyError, TypeError, AttributeError) as error:
             raise HarborError("GET", "/health", 200, "no health in it: is this Harbor's address?") from error
@@ -208,39 +203,27 @@ class Harbor:
         """
         who = who or self._who
         auth = httpx.BasicAuth(*who) if who[0] else None
-        left, pause = self._tries, _PAUSE
+        tries, begun = Tries(self._tries), False
         while True:
-            left -= 1
             try:
                 response = self._client.request(
                     method, path, auth=auth, json=body, params=query, headers=_NAMED if named else None
                 )
             except httpx.RequestError as error:
-                failed = HarborError(method, path, None, why(error))
-                again = method in _READING or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-                again = again and not _is_about_certificates(error)
+                failed, said = unanswered(method, path, error), why(error)
             else:
-                if response.is_success:
+                # What an earlier try removed is not there for this one.
+                gone = begun and method == "DELETE" and response.status_code == httpx.codes.NOT_FOUND
+                if response.is_success or gone:
+                    self.changed += method not in READING
                     return response
-                secrets = [who[1], *_secrets_in(body)]
-                failed = HarborError(method, path, response.status_code, _said(response, secrets))
-                again = response.status_code in (_NOT_NOW if method in _READING else _NOT_TAKEN)
-            if not again or not left:
-                raise failed
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def _secrets_in(body: object, key: str = "") -> Iterator[str]:
-    """All that is nobody's to read, however deep it is."""
-    if isinstance(body, Mapping):
-        for name, value in body.items():
-            yield from _secrets_in(value, str(name))
-    elif isinstance(body, list | tuple):
-        for value in body:
-            yield from _secrets_in(value, key)
-    elif isinstance(body, str) and any(word in key for word in ("password", "secret", "auth_header")):
-        yield body
+                secrets = [who[1], *secrets_in(body)]
+                failed, said = refused(method, path, response), words_of(response, secrets)
+            begun = begun or failed.begun
+            if not failed.again or not tries.another(failed.asked):
+                self.changed += begun
+                tried = tries.in_words(failed.asked)
+                raise HarborError(method, path, failed.status, said, tried=tried)
 
 
 def password_fault(password: str) -> str:
@@ -262,43 +245,25 @@ def password_fault(password: str) -> str:
 
 def why(error: httpx.RequestError) -> str:
     """What kept an answer away, on one line."""
-    if _is_about_certificates(error):
+    if is_about_certificates(error):
         # [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: IP address mismatch, … (_ssl.c:1006)
         reason = str(error).partition("certificate verify failed: ")[2].rpartition(" (_ssl")[0]
-        return f"its certificate is not to be trusted: {_plain(reason or str(error))}"
+        return f"its certificate is not to be trusted: {plain(reason or str(error))}"
     if isinstance(error, httpx.ConnectTimeout):
         return f"no connection within {LIMIT.connect:g} s"
     if isinstance(error, httpx.TimeoutException):
         return f"nothing within {LIMIT.read:g} s"
-    return _plain(str(error)) or type(error).__name__
-
-
-def _is_about_certificates(error: httpx.RequestError) -> bool:
-    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    return plain(str(error)) or type(error).__name__
 
 
 def _trusting(ca: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
-        reason = _plain(error.strerror or str(error))
+        reason = plain(error.strerror or str(error))
         raise Refusal(
             f"harbor: {ca} cannot be read as certificates: {reason}; put the CA's PEM there"
         ) from error
-
-
-def _said(response: httpx.Response, secrets: Iterable[str]) -> str:
-    """The first line of an error: Harbor's own JSON, nginx's HTML, or nothing at all."""
-    try:
-        text = response.json()["errors"][0]["message"]
-    except (ValueError, LookupError, TypeError):
-        text = response.text
-    text = str(text)
-    for secret in filter(None, secrets):
-        # As it is, and as JSON has it.
-        text = text.replace(secret, "…").replace(json.dumps(secret)[1:-1], "…")
-    lines = [line for line in text.splitlines() if line.strip()]
-    return _plain(lines[0]) if lines and not lines[0].lstrip().startswith("<") else response.reason_phrase
 
 
 def _no_verdict(user: str) -> str:
@@ -306,19 +271,3 @@ def _no_verdict(user: str) -> str:
         f"every login of {user} was refused at once for {_AGAIN_FOR:.0f} s, as it is while somebody keeps"
         " trying a wrong password, or the database is away"
     )
-
-
-def _what_to_do(status: int | None) -> str:
-    if status == 401:
-        return "check user and password"
-    if status == 403:
-        return "it takes an administrator"
-    if status is None or status >= 500 or status == 429:
-        return "see `kubectl get pods` in its namespace, and run again when they are ready"
-    return "is it a Harbor of the version in the settings?"
-
-
-def _plain(text: str) -> str:
-    """Harbor's words, fit for one line of a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"

@@ -52,7 +52,7 @@ def _is_domain(name: str) -> bool:
     return dns_name(name) and name == name.lower() and "." in name
 
 
-def _source(source: str) -> str:
+def checked_source(source: str) -> str:
     kind, _, place = source.partition(":")
     fix = "write 'file:PATH' or 'env:NAME': settings say where a secret is, never what it is"
     if kind not in ("file", "env") or not place:
@@ -173,7 +173,7 @@ def _group(value: Any) -> Any:
 
 
 Domain = Annotated[str, Strict(), AfterValidator(_domain)]
-Source = Annotated[str, Strict(), AfterValidator(_source)]
+Source = Annotated[str, Strict(), AfterValidator(checked_source)]
 Release = Annotated[str, Strict(), AfterValidator(_release)]
 Chart = Annotated[str, Strict(), AfterValidator(_chart)]
 NodePort = Annotated[

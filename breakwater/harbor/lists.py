@@ -1,4 +1,4 @@
-"""Harbor's lists, which come in pages, and many calls at a time."""
+"""What Harbor has: one thing, lists, which come in pages, and many calls at a time."""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +37,21 @@ def listed(harbor: Harbor, path: str, query: Mapping[str, str] | None = None) ->
         if len(items) < PAGE or (total.isdecimal() and len(found) >= int(total)):
             return found
         page += 1
+
+
+def thing(harbor: Harbor, path: str) -> dict[str, Any]:
+    """An answer that is an object, or nothing at all, as where there is no schedule. Raises HarborError.
+
+    + path: below /api/v2.0
+    """
+    response = harbor.call("GET", path)
+    try:
+        found = response.json() if response.content else {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise HarborError("GET", path, response.status_code, "no object in it: is this Harbor's address?")
+    return found
 
 
 def each(ask: Callable[[S], T], of: Iterable[S]) -> list[T]:

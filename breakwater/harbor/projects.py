@@ -1,13 +1,10 @@
 """Harbor's projects, what is in them, and the robots that may push and pull there."""
 
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 from breakwater.harbor.api import Harbor, HarborError
-
-# The most that Harbor gives on one page. Whoever deletes what was listed lists again.
-_PAGE = "100"
+from breakwater.harbor.lists import listed
 
 
 @dataclass(frozen=True)
@@ -36,8 +33,8 @@ def make_project(harbor: Harbor, name: str) -> None:
 
 
 def projects_named(harbor: Harbor, part: str) -> list[Project]:
-    """The projects, at most a hundred, with this in their names."""
-    found = _listed(harbor, "/projects", {"q": f"name=~{part}", "page_size": _PAGE})
+    """The projects with this in their names."""
+    found = listed(harbor, "/projects", {"q": f"name=~{part}"})
     return [Project(item["name"], int(item["project_id"])) for item in found]
 
 
@@ -60,11 +57,10 @@ def make_robot(harbor: Harbor, project: str, name: str, actions: list[str], days
 
 def remove_project(harbor: Harbor, project: Project) -> None:
     """Remove a project with its robots and all that was pushed to it. What is gone already is no fault."""
-    robots = {"q": f"Level=project,ProjectID={project.id}", "page_size": _PAGE}
-    for robot in _listed(harbor, "/robots", robots):
+    for robot in listed(harbor, "/robots", {"q": f"Level=project,ProjectID={project.id}"}):
         _delete(harbor, f"/robots/{int(robot['id'])}")
     path = f"/projects/{project.name}"
-    for repository in _listed(harbor, f"{path}/repositories", {"page_size": _PAGE}):
+    for repository in listed(harbor, f"{path}/repositories"):
         name = str(repository["name"]).removeprefix(f"{project.name}/")
         # Harbor decodes it twice: a slash in it would be part of the path otherwise.
         _delete(harbor, f"{path}/repositories/{quote(quote(name, safe=''), safe='')}")
@@ -77,14 +73,3 @@ def _delete(harbor: Harbor, path: str) -> None:
     except HarborError as error:
         if error.status != 404:
             raise
-
-
-def _listed(harbor: Harbor, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
-    response = harbor.call("GET", path, query=query)
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if not isinstance(answer, list):
-        raise HarborError("GET", path, response.status_code, "no list in it: is this Harbor's address?")
-    return answer

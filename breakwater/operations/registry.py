@@ -10,8 +10,8 @@ from breakwater.registry.plan import Plan
 
 
 @operation()
-def as_set(plan: Callable[[], Plan], make_so: Callable[[], None]) -> Commands:
-    """Harbor is read, what differs is shown, and made so.
+def as_set(plan: Callable[[], Plan], make_so: Callable[[Plan], None]) -> Commands:
+    """Harbor is read once, what differs is shown, and made so.
 
     + plan: what is to be done; or raises Refusal
     + make_so: does it; or raises Refusal
@@ -19,14 +19,12 @@ def as_set(plan: Callable[[], Plan], make_so: Callable[[], None]) -> Commands:
     try:
         found = plan()
     except Refusal as refusal:
-        # In a plan, what a first run makes is not there to be asked.
-        if state.is_executing:
-            yield refuse(str(refusal))
-            return
-    else:
-        if not found.changes:
-            host.noop("the registry as set")
-            return
-        if not state.is_executing:
-            found.show()
-    yield from attempt(make_so)
+        # In a plan, what a first run makes is not there to be asked, and nothing is run.
+        yield refuse(str(refusal))
+        return
+    if not found.changes:
+        host.noop("the registry as set")
+        return
+    if not state.is_executing:
+        found.show()
+    yield from attempt(make_so, found)

@@ -21,11 +21,18 @@ class Outcome:
     + done: changes that were made
     + failed: (change, why)
     + left: (change, what it needed that failed), not tried
+    + begun: those that failed when Harbor may have done a part of them
     """
 
     done: Sequence[Change]
     failed: Sequence[tuple[Change, str]]
     left: Sequence[tuple[Change, str]]
+    begun: Sequence[Change] = ()
+
+    def untouched(self) -> set[str]:
+        """Names of things that this run has done nothing to, whatever it was to do."""
+        failed = {change.what for change, _ in (*self.failed, *self.left)}
+        return failed - {change.what for change in self.begun}
 
     def problems(self) -> list[str]:
         """A line for each change that was not made."""
@@ -42,6 +49,7 @@ def apply(changes: Sequence[Change], harbor: Harbor, say: Callable[[str], None])
     done: list[Change] = []
     failed: list[tuple[Change, str]] = []
     left: list[tuple[Change, str]] = []
+    begun: list[Change] = []
     missing: dict[str, str] = {}
     said = time.monotonic()
     for number, change in enumerate(changes):
@@ -53,15 +61,26 @@ def apply(changes: Sequence[Change], harbor: Harbor, say: Callable[[str], None])
             left.append((change, need))
             missing[change.what] = need
             continue
-        try:
-            change.act(harbor)
-        except Refusal as refusal:
-            failed.append((change, str(refusal)))
-            missing[change.what] = change.what
-        except (ValueError, LookupError, TypeError):
-            # No JSON, or without what stands in Harbor's.
-            failed.append((change, "Harbor's answer was none of its own; is something between here and it?"))
-            missing[change.what] = change.what
-        else:
+        before = harbor.changed
+        why = _made(change, harbor)
+        if not why:
             done.append(change)
-    return Outcome(done, failed, left)
+            continue
+        failed.append((change, why))
+        if harbor.changed != before:
+            begun.append(change)
+        if not change.there:
+            missing[change.what] = change.what
+    return Outcome(done, failed, left, begun)
+
+
+def _made(change: Change, harbor: Harbor) -> str:
+    """Why it could not be made; empty when it was."""
+    try:
+        change.act(harbor)
+    except Refusal as refusal:
+        return str(refusal)
+    except (ValueError, LookupError, TypeError):
+        # No JSON, or without what stands in Harbor's.
+        return "Harbor's answer was none of its own; is something between here and it?"
+    return ""

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 from breakwater.commands import Refusal
 from breakwater.harbor.api import Harbor
+from breakwater.registry.configuration import AUTH_MODES, read_only, value
 from breakwater.registry.people_settings import Auth, Ldap, Oidc
 from breakwater.registry.plan import CHANGE, Change, differs, never
 from breakwater.registry.read import Seen
 from breakwater.registry.told import Told
 
-# As src/common/const.go of Harbor 2.15.1 names them.
-_MODES = {"database": "db_auth", "ldap": "ldap_auth", "oidc": "oidc_auth"}
-# Its LdapScopeType: how deep a search goes.
+# LdapScopeType of Harbor 2.15.1: how deep a search goes.
 _SCOPES = {"base": 0, "one": 1, "subtree": 2}
 # How many users are named.
 _MOST_NAMED = 10
@@ -23,9 +22,9 @@ def auth_changes(wanted: Auth | None, seen: Seen, secrets: Told) -> Iterator[Cha
     """One call for all of it, since Harbor checks that it fits together."""
     if wanted is None:
         return
-    keys = {"auth_mode": _MODES[wanted.mode], **_keys(wanted)}
-    live = {key: seen.configuration.get(key, {}).get("value") for key in keys}
-    said = [differs(key, live[key], value) for key, value in keys.items() if live[key] != value]
+    keys = {"auth_mode": AUTH_MODES[wanted.mode], **_keys(wanted)}
+    live = {key: value(seen, key) for key in keys}
+    said = [differs(key, live[key], shall) for key, shall in keys.items() if live[key] != shall]
     try:
         new = secrets.news(_sources(wanted))
     except Refusal as refusal:
@@ -34,12 +33,16 @@ def auth_changes(wanted: Auth | None, seen: Seen, secrets: Told) -> Iterator[Cha
     said += [f"{key}: another one, or first told from here" for key in new]
     if not said:
         return
-    if live["auth_mode"] != keys["auth_mode"] and seen.users:
+    changed = {key: shall for key, shall in keys.items() if live[key] != shall}
+    if "auth_mode" in changed and seen.users:
         yield Change(CHANGE, "auth", never(_users_in_the_way(wanted, seen)), tuple(said))
+        return
+    # Secrets themselves are in no answer; what is beside them is.
+    if why := read_only(seen, changed or [key for key in keys if key != "auth_mode"]):
+        yield Change(CHANGE, "auth", never(why), tuple(said))
         return
 
     def act(harbor: Harbor) -> None:
-        changed = {key: value for key, value in keys.items() if live[key] != value}
         harbor.call("PUT", "/configurations", body={**changed, **new})
         secrets.remember(new)
 

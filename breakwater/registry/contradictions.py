@@ -9,7 +9,7 @@ from breakwater.registry.people_settings import Auth, Member
 from breakwater.registry.policy_settings import Retention, RetentionRule, Selection
 from breakwater.registry.project_settings import Project
 from breakwater.registry.robot_settings import RobotKeys, secret_name
-from breakwater.registry.settings import PLACES, Endpoint, Registry
+from breakwater.registry.settings import CACHED, PLACES, TOLD_AS, Endpoint, Registry
 
 # What breakwater calls the endpoint of docker_hub_cache.
 DOCKER_HUB = "docker-hub"
@@ -30,7 +30,11 @@ def registry_clashes(registry: Registry) -> list[Problem]:
         *_grants(registry),
         *_cache(registry),
         *(found for index, endpoint in enumerate(registry.endpoints) for found in _endpoint(index, endpoint)),
-        *(found for index, project in enumerate(registry.projects) for found in _project(index, project)),
+        *(
+            found
+            for index, project in enumerate(registry.projects)
+            for found in _project(index, project, dns=bool(registry.auth and registry.auth.mode == "ldap"))
+        ),
         *_endpoints_of_projects(registry),
         *_pull_secrets(registry),
         *_auth(registry.auth, bool(registry.users)),
@@ -138,7 +142,7 @@ def _cache(registry: Registry) -> Iterator[Problem]:
 
 def _endpoint(index: int, endpoint: Endpoint) -> Iterator[Problem]:
     key = f"registry.endpoints[{index}]"
-    if endpoint.url is None and not PLACES[endpoint.type]:
+    if endpoint.url is None and endpoint.type not in PLACES:
         yield Problem(f"{key}.url", UNSHOWN, f"is required for {endpoint.type}", "say where it is")
     if endpoint.password and not endpoint.user:
         yield Problem(f"{key}.user", UNSHOWN, "is missing beside its password", "say whose password it is")
@@ -147,18 +151,23 @@ def _endpoint(index: int, endpoint: Endpoint) -> Iterator[Problem]:
 
 
 def _endpoints_of_projects(registry: Registry) -> Iterator[Problem]:
-    known = {endpoint.name for endpoint in registry.endpoints}
-    known |= {DOCKER_HUB} if registry.docker_hub_cache else set()
+    known = {endpoint.name: endpoint.type for endpoint in registry.endpoints}
+    if registry.docker_hub_cache:
+        known.setdefault(DOCKER_HUB, "docker-hub")
     for index, project in enumerate(registry.projects):
-        if project.proxy_cache is not None and project.proxy_cache not in known:
-            fix = did_you_mean(project.proxy_cache, known) if known else "add it to registry.endpoints"
-            key = f"registry.projects[{index}].proxy_cache"
-            yield Problem(key, project.proxy_cache, "is none of registry.endpoints", fix)
+        name, key = project.proxy_cache, f"registry.projects[{index}].proxy_cache"
+        if name is not None and name not in known:
+            fix = did_you_mean(name, known) if known else "add it to registry.endpoints"
+            yield Problem(key, name, "is none of registry.endpoints", fix)
+        elif name is not None and TOLD_AS.get(known[name], known[name]) not in CACHED:
+            fault = f"is of type {known[name]}, and Harbor caches none of those"
+            fix = f"name an endpoint of {', '.join((*CACHED, *TOLD_AS))}"
+            yield Problem(key, name, fault, fix)
 
 
-def _project(index: int, project: Project) -> Iterator[Problem]:
+def _project(index: int, project: Project, *, dns: bool) -> Iterator[Problem]:
     key = f"registry.projects[{index}]"
-    yield from _members(f"{key}.members", project.members)
+    yield from _members(f"{key}.members", project.members, dns=dns)
     yield from _robots(f"{key}.robots", project.robots)
     yield from _named_twice(f"{key}.labels", (label.name for label in project.labels))
     yield from _named_twice(f"{key}.webhooks", (webhook.name for webhook in project.webhooks))
@@ -179,7 +188,11 @@ def _project(index: int, project: Project) -> Iterator[Problem]:
             yield Problem(f"{key}.robots", name, "may push, and nobody pushes to a proxy cache", fix)
 
 
-def _members(key: str, members: Iterable[Member]) -> Iterator[Problem]:
+def _members(key: str, members: Iterable[Member], *, dns: bool) -> Iterator[Problem]:
+    """Nobody, or somebody twice.
+
+    + dns: they are LDAP's, which knows no capitals
+    """
     first: dict[tuple[str, str], int] = {}
     for index, member in enumerate(members):
         if (member.user is None) == (member.group is None):
@@ -188,12 +201,13 @@ def _members(key: str, members: Iterable[Member]) -> Iterator[Problem]:
             )
             continue
         who = ("user", member.user or "") if member.group is None else ("group", member.group)
-        if who in first:
-            fault = f"is also {key}[{first[who]}]"
+        same = (who[0], who[1].lower()) if dns else who
+        if same in first:
+            fault = f"is also {key}[{first[same]}]"
             yield Problem(
                 f"{key}[{index}].{who[0]}", who[1], fault, "give each one role; the higher includes the lower"
             )
-        first.setdefault(who, index)
+        first.setdefault(same, index)
 
 
 def _selection(key: str, rule: Selection) -> Iterator[Problem]:
@@ -207,7 +221,12 @@ def _retention(key: str, retention: Retention) -> Iterator[Problem]:
     if len(retention.rules) > _MOST_RULES:
         fault = f"has {len(retention.rules)} rules, and Harbor takes {_MOST_RULES}"
         yield Problem(f"{key}.rules", UNSHOWN, fault, "join some: a pattern may be {a,b}")
+    first: dict[RetentionRule, int] = {}
     for index, rule in enumerate(retention.rules):
+        if rule in first:
+            fault = f"is {key}.rules[{first[rule]}] once more, and Harbor takes each once"
+            yield Problem(f"{key}.rules[{index}]", UNSHOWN, fault, "remove one of them")
+        first.setdefault(rule, index)
         yield from _selection(f"{key}.rules[{index}]", rule)
         if len(kept_by(rule)) != 1:
             said = " and ".join(kept_by(rule)) or "nothing"

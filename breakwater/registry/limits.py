@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Strict
 
 from breakwater.addresses import checked_address
-from breakwater.harbor.limits import between
+from breakwater.harbor.limits import between, checked_source
 from breakwater.problems import Fault, did_you_mean
 from breakwater.quantities import checked_size, quantity
+from breakwater.registry.cron import checked_cron
 from breakwater.registry.permissions import LEVELS, SHORT
 
 # Harbor's own word for no limit.
@@ -21,28 +22,54 @@ LONGEST_NAME = 255
 NEVER = "never"
 # Of what Harbor keeps in columns of its database.
 _LONGEST_TEXT, _LONGEST_WORDS = 255, 1000
+# Bytes: src/controller/registry/controller.go; and characters: the column of its database.
+_LONGEST_ENDPOINT, _LONGEST_LABEL = 64, 128
+# Endings of files beside a secret's own: what it was, what it shall be, whose turn it is.
+_BESIDE_PASSWORDS, _BESIDE_SECRETS = (".before",), (".before", ".next", ".turn")
 # src/server/v2.0/handler/project.go and robot.go of Harbor 2.15.1.
 _LOWER = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-# src/common/utils/utils.go: what a user's name must not hold; white space is our own wish.
-_NOT_IN_USER = re.compile(r"[,\"~#%$\s]")
-# W3C's own for <input type=email>, without addresses that have no dot behind the @.
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+# src/common/const.go: what names of people must not hold.
+_NOT_IN_NAMES = ',"~#%$'
+# src/server/v2.0/handler/user.go, without what is in quotes or brackets there.
+_EMAIL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
+    r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}"
+)
 _CVE = re.compile(r"[A-Z]{2,10}-[0-9A-Za-z-]{4,60}")
 _COLOUR = re.compile(r"#[0-9A-F]{6}")
-# Seconds, minutes, hours, days of the month, months, days of the week: robfig/cron, as Harbor has it.
-_FIELDS = ("second", "minute", "hour", "day of the month", "month", "day of the week")
-_BOUNDS = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-_WORDS: tuple[tuple[str, ...], ...] = (
-    (), (), (), (),
-    ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
-    ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"),
-)  # fmt: skip
 
 
 def _text(text: str) -> str:
     check_text_only(text)
     if len(text) > _LONGEST_TEXT:
         raise Fault(f"is longer than {_LONGEST_TEXT} characters")
+    return text
+
+
+def _name(text: str) -> str:
+    """What people call something."""
+    _text(text)
+    if not text.strip():
+        raise Fault("must not be empty", "write what it is called")
+    return text
+
+
+def _endpoint_name(text: str) -> str:
+    if len(_name(text).encode()) > _LONGEST_ENDPOINT:
+        raise Fault(f"is longer than {_LONGEST_ENDPOINT} bytes", "give it a shorter one")
+    return text
+
+
+def _label_name(text: str) -> str:
+    if len(_name(text)) > _LONGEST_LABEL:
+        raise Fault(f"is longer than {_LONGEST_LABEL} characters", "give it a shorter one")
+    return text
+
+
+def _real_name(text: str) -> str:
+    _text(text)
+    if len(text.encode()) > LONGEST_NAME or any(letter in text for letter in _NOT_IN_NAMES):
+        raise Fault(f'must be at most {LONGEST_NAME} bytes, without , " ~ # % $', "write it without them")
     return text
 
 
@@ -68,12 +95,23 @@ def _project(name: str) -> str:
 def _robot(name: str) -> str:
     if "$" in name or "+" in name:
         raise Fault("must be the part that you choose", "Harbor puts its prefix and the project before it")
+    _check_ending(name, _BESIDE_SECRETS)
     return _lower("robot", name)
 
 
+def _check_ending(name: str, taken: tuple[str, ...]) -> None:
+    for ending in taken:
+        if name.endswith(ending):
+            fault = f"ends in {ending}, as a file does that is kept beside its secret"
+            raise Fault(fault, "name it otherwise")
+
+
 def _user(name: str) -> str:
-    if not name or len(name) > LONGEST_NAME or _NOT_IN_USER.search(name) or not name.isprintable():
-        raise Fault(f'must be 1 to {LONGEST_NAME} characters, without blanks and , " ~ # % $')
+    # Blanks are our own wish.
+    unfit = any(letter in _NOT_IN_NAMES or letter.isspace() or not letter.isprintable() for letter in name)
+    if not name or unfit or len(name.encode()) > LONGEST_NAME:
+        raise Fault(f'must be 1 to {LONGEST_NAME} bytes, without blanks and , " ~ # % $')
+    _check_ending(name, _BESIDE_PASSWORDS)
     if name in ("admin", "anonymous"):
         raise Fault("is Harbor's own", "the administrator's password is harbor.admin_password")
     return name
@@ -94,47 +132,8 @@ def _quota(value: object) -> object:
     return int(quantity(checked_size(value.removesuffix("B") if value.endswith("iB") else value)))
 
 
-def _cron(line: str) -> str:
-    words = line.split()
-    if len(words) != len(_FIELDS):
-        fix = f"write '0 {line}'" if len(words) == len(_FIELDS) - 1 else "such as '0 0 3 * * *', daily at 3"
-        raise Fault(f"must have 6 fields, {', '.join(_FIELDS)}", fix)
-    if words[0] != "0":
-        # src/controller/scheduler of Harbor 2.15.1: no job begins at another second.
-        raise Fault(
-            "must begin with 0, the only second at which Harbor begins anything",
-            f"write '0 {' '.join(words[1:])}'",
-        )
-    for word, what, bounds, names in zip(words, _FIELDS, _BOUNDS, _WORDS, strict=True):
-        for part in word.split(","):
-            if not _is_part(part, bounds, names):
-                low, high = bounds
-                raise Fault(
-                    f"has {part!r} for the {what}, which is {low} to {high}, *, A-B, A/STEP or a list"
-                )
-    return " ".join(words)
-
-
 def _cron_or_never(line: str) -> str:
-    return line if line == NEVER else _cron(line)
-
-
-def _is_part(part: str, bounds: tuple[int, int], names: tuple[str, ...]) -> bool:
-    span, _, step = part.partition("/")
-    if "/" in part and not (step.isascii() and step.isdecimal() and int(step) > 0):
-        return False
-    if span in ("*", "?"):
-        return True
-    ends = [
-        names.index(end.upper()) + bounds[0] if end.upper() in names else int(end)
-        for end in span.split("-")
-        if end.upper() in names or (end.isascii() and end.isdecimal())
-    ]
-    return (
-        len(ends) == span.count("-") + 1 <= 2
-        and ends == sorted(ends)
-        and all(bounds[0] <= end <= bounds[1] for end in ends)
-    )
+    return line if line == NEVER else checked_cron(line)
 
 
 def _pattern(text: str) -> str:
@@ -158,6 +157,15 @@ def _http_url(url: str) -> str:
     return url
 
 
+def is_source(text: str) -> bool:
+    """Whether it says where a value is, and not the value itself."""
+    return text.startswith(("file:", "env:"))
+
+
+def _url_or_source(text: str) -> str:
+    return checked_source(text) if is_source(text) else _http_url(text)
+
+
 def _cve(name: str) -> str:
     if not _CVE.fullmatch(name):
         raise Fault("must be a vulnerability's name", "such as 'CVE-2024-12345'")
@@ -176,7 +184,7 @@ def _project_or_all(name: str) -> str:
 
 def _member(name: str) -> str:
     # Of LDAP or OIDC as well, whose names Harbor takes as they are.
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise Fault(f"must be 1 to {LONGEST_NAME} characters")
     return name
 
@@ -236,8 +244,13 @@ def _not_a_switch(value: Any) -> Any:
 Count = Annotated[int, Strict(), between(1, 10_000)]
 Days = Annotated[int, Strict(), between(1, 36_500, " days")]
 Minutes = Annotated[int, Strict(), between(1, 525_600, " minutes")]
-Hours = Annotated[int, Strict(), between(0, 240_000, " hours")]
+# Of 0 hours Harbor deletes nothing.
+Hours = Annotated[int, Strict(), between(1, 240_000, " hours")]
 Text = Annotated[str, Strict(), AfterValidator(_text)]
+Name = Annotated[str, Strict(), AfterValidator(_name)]
+EndpointName = Annotated[str, Strict(), AfterValidator(_endpoint_name)]
+LabelName = Annotated[str, Strict(), AfterValidator(_label_name)]
+RealName = Annotated[str, Strict(), AfterValidator(_real_name)]
 ProjectName = Annotated[str, Strict(), AfterValidator(_project)]
 RobotName = Annotated[str, Strict(), AfterValidator(_robot)]
 ProjectOrAll = Annotated[str, Strict(), AfterValidator(_project_or_all)]
@@ -249,11 +262,12 @@ RobotPrefix = Annotated[str, Strict(), AfterValidator(_prefix)]
 Endpoint = Annotated[str, Strict(), AfterValidator(_endpoint)]
 UserName = Annotated[str, Strict(), AfterValidator(_user)]
 Email = Annotated[str, Strict(), AfterValidator(_email)]
-Quota = Annotated[int, BeforeValidator(_quota)]
-Cron = Annotated[str, Strict(), AfterValidator(_cron)]
+Quota = Annotated[int, BeforeValidator(_quota, json_schema_input_type=str)]
+Cron = Annotated[str, Strict(), AfterValidator(checked_cron)]
 CronOrNever = Annotated[str, Strict(), AfterValidator(_cron_or_never)]
 Pattern = Annotated[str, Strict(), AfterValidator(_pattern)]
 HttpUrl = Annotated[str, Strict(), AfterValidator(_http_url)]
+UrlOrSource = Annotated[str, Strict(), AfterValidator(_url_or_source)]
 Cve = Annotated[str, Strict(), AfterValidator(_cve)]
 Colour = Annotated[str, Strict(), BeforeValidator(_not_a_switch), AfterValidator(_colour)]
 InProject = Annotated[str, Strict(), permission("project")]

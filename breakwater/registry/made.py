@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Collection
 from typing import Protocol, TypeVar
 
 from kubernetes import client
 
 from breakwater.cluster import LIMIT, ClusterAccess, api
+from breakwater.commands import Refusal
 
 T = TypeVar("T")
 
@@ -21,7 +23,7 @@ class Made(Protocol):
     """Names of things as a plan calls them, such as "project kaps"."""
 
     def all(self) -> frozenset[str]:
-        """Those that were made and not removed."""
+        """Those that were made and not removed. Raises Refusal, as the others do."""
 
     def add(self, new: Collection[str]) -> None:
         """Remember these as well; writes nothing when they are known."""
@@ -79,4 +81,12 @@ class InCluster:
 
 def _names(found: client.V1ConfigMap | None) -> set[str]:
     packed = (found.binary_data or {}).get(_KEY) if found else None
-    return {*json.loads(gzip.decompress(base64.b64decode(packed)))} if packed else set()
+    if not packed:
+        return set()
+    try:
+        return {*map(str, json.loads(gzip.decompress(base64.b64decode(packed))))}
+    except (ValueError, TypeError, OSError, EOFError, zlib.error) as error:
+        raise Refusal(
+            f"ConfigMap {NAME}: what breakwater made cannot be read in it: {error}; delete it, and all that"
+            " is in Harbor counts as made by people"
+        ) from error

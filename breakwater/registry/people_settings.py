@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -14,14 +14,8 @@ from breakwater.harbor.image_storage import SOURCE
 from breakwater.registry import limits
 
 Role = Literal["projectAdmin", "maintainer", "developer", "guest", "limitedGuest"]
-# src/common/const.go of Harbor 2.15.1.
-ROLES: dict[str, int] = {
-    "projectAdmin": 1,
-    "developer": 2,
-    "guest": 3,
-    "maintainer": 4,
-    "limitedGuest": 5,
-}
+# Harbor's numbers, in the order of Role: src/common/const.go of 2.15.1.
+ROLES: dict[str, int] = dict(zip(get_args(Role), (1, 4, 2, 3, 5), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -36,8 +30,10 @@ class User:
         description="Its address, nobody else's in this Harbor.",
         json_schema_extra=allowed("an e-mail address"),
     )
-    real_name: limits.Text = Field(
-        default="", description="As people call it.", json_schema_extra=allowed("text", "its name")
+    real_name: limits.RealName = Field(
+        default="",
+        description="As people call it.",
+        json_schema_extra=allowed('text without , " ~ # % $', "its name"),
     )
     admin: common.Switch = Field(
         default=False,
@@ -62,7 +58,7 @@ class Member:
     user: limits.MemberName | None = Field(
         default=None, description="This user.", json_schema_extra=allowed("a user's name", "group instead")
     )
-    group: limits.Text | None = Field(
+    group: limits.Name | None = Field(
         default=None,
         description="This group: of LDAP its DN, of OIDC its name.",
         json_schema_extra=allowed("a group's name", "user instead"),
@@ -82,7 +78,7 @@ class Ldap:
         description="Where it is.",
         json_schema_extra=allowed("ldaps://HOST or ldap://HOST, with a port or not"),
     )
-    base_dn: limits.Text = Field(
+    base_dn: limits.Name = Field(
         description="Where people are in it.",
         json_schema_extra=allowed("such as ou=people,dc=example,dc=org"),
     )
@@ -92,7 +88,7 @@ class Ldap:
     search_password: harbor_limits.Source | None = Field(
         default=None, description="Where that one's password is.", json_schema_extra=allowed(SOURCE, "none")
     )
-    uid: limits.Text = Field(
+    uid: limits.Name = Field(
         default="uid",
         description="By which attribute people log in.",
         json_schema_extra=allowed("an attribute"),
@@ -135,11 +131,11 @@ class Ldap:
 class Oidc:
     """An identity provider that checks logins."""
 
-    name: limits.Text = Field(description="As its button is called.", json_schema_extra=allowed("text"))
+    name: limits.Name = Field(description="As its button is called.", json_schema_extra=allowed("text"))
     endpoint: limits.HttpsUrl = Field(
         description="Where it is, without /.well-known/…", json_schema_extra=allowed("a URL of https://")
     )
-    client_id: limits.Text = Field(
+    client_id: limits.Name = Field(
         description="As whom Harbor is known to it.", json_schema_extra=allowed("text")
     )
     client_secret: harbor_limits.Source = Field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from breakwater.commands import Refusal
 from breakwater.harbor.api import Harbor
@@ -22,6 +22,7 @@ class Change:
     + act: makes it so; raises Refusal
     + details: what differs, such as "quota: 50Gi, and shall be none"; never a secret
     + needs: what has to be there before, by its `what`; where that failed this is not tried
+    + there: the thing is there however this ends, so what needs it is tried all the same
     """
 
     sign: str
@@ -29,6 +30,7 @@ class Change:
     act: Callable[[Harbor], None] = field(repr=False)
     details: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    there: bool = False
 
     def __str__(self) -> str:
         return f"{self.sign} {self.what}{': ' if self.details else ''}{'; '.join(self.details)}"
@@ -41,11 +43,13 @@ class Plan:
     + changes: in an order in which each comes after what it needs
     + beyond: things that nobody wrote down, and that stay, by kind
     + warnings: lines for the end of a run
+    + gone: things that breakwater made, by their `what`, and somebody else removed
     """
 
     changes: Sequence[Change]
     beyond: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    gone: Sequence[str] = ()
 
     def lines(self) -> list[str]:
         """Each change, in words."""
@@ -81,6 +85,12 @@ def never(why: str) -> Callable[[Harbor], None]:
         raise Refusal(why)
 
     return act
+
+
+def of_things(changes: Iterable[Change]) -> Iterator[Change]:
+    """Of projects and the like, which are there when they are only changed."""
+    for change in changes:
+        yield replace(change, there=change.sign == CHANGE)
 
 
 def differs(name: str, live: object, wanted: object) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 from breakwater.harbor.api import Harbor
 from breakwater.registry.plan import ADD, CHANGE, Change, call, differs
-from breakwater.registry.policy_settings import Label, Retention, RetentionRule, Selection, Webhook
+from breakwater.registry.policy_settings import Label, Retention, RetentionRule, Selection
 from breakwater.registry.project_settings import Project
 from breakwater.registry.read import Seen, SeenProject, Thing
+from breakwater.registry.webhooks import webhook_changes
 
 # What a rule keeps, in Harbor's words: src/pkg/retention/policy/rule of 2.15.1.
 _TEMPLATES = {
@@ -36,7 +37,7 @@ def policy_changes(wanted: Project, seen: Seen, secret: Callable[[str], str]) ->
     if wanted.retention is not None:
         yield from _retention(wanted.name, wanted.retention, there)
     for webhook in wanted.webhooks:
-        yield from _webhook(wanted.name, webhook, there, secret)
+        yield from webhook_changes(wanted.name, webhook, there, secret)
 
 
 def project_id(harbor: Harbor, name: str) -> int:
@@ -46,7 +47,7 @@ def project_id(harbor: Harbor, name: str) -> int:
 
 def _label(project: str, wanted: Label, there: SeenProject | None) -> Iterator[Change]:
     what = f"label {wanted.name} of {project}"
-    found = next((each for each in there.labels if each["name"] == wanted.name), None) if there else None
+    found = next((each for each in there.labels if each.get("name") == wanted.name), None) if there else None
     keys = {"color": wanted.color, "description": wanted.description}
     if found is None:
 
@@ -88,13 +89,14 @@ def _retention(project: str, wanted: Retention, there: SeenProject | None) -> It
     rules = [_rule(rule) for rule in wanted.rules]
     cron = wanted.schedule or ""
     if live is not None:
-        live_rules = [_comparable(rule) for rule in live.get("rules") or []]
+        there_now = live.get("rules") or []
         live_cron = str(((live.get("trigger") or {}).get("settings") or {}).get("cron") or "")
         said = (
             *([differs("schedule", live_cron, cron)] if live_cron != cron else []),
+            # Their order means nothing: an image stays when one of them keeps it.
             *(
-                ["rules: others than those of the settings"]
-                if live_rules != [_comparable(r) for r in rules]
+                [differs("rules", [*map(rule_in_words, there_now)], [*map(rule_in_words, rules)])]
+                if sorted(map(_comparable, there_now)) != sorted(map(_comparable, rules))
                 else []
             ),
         )
@@ -132,56 +134,32 @@ def _rule(wanted: RetentionRule) -> dict[str, Any]:
     return {"disabled": False, "action": "retain", "template": template, "params": params, **found}
 
 
-def _comparable(rule: Mapping[str, Any]) -> tuple[object, ...]:
-    """A rule without what Harbor adds, such as numbers and priorities."""
-    params = {name: int(value) for name, value in (rule.get("params") or {}).items()}
-    extras = [selector.get("extras") or "" for selector in rule.get("tag_selectors") or []]
-    untagged = [json.loads(text).get("untagged", True) if text else True for text in extras]
-    return rule.get("template"), params, selected(rule), untagged, bool(rule.get("disabled"))
+def rule_in_words(rule: Mapping[str, Any]) -> str:
+    """What a rule of retention says, without what Harbor adds, such as numbers and priorities."""
+    template = str(rule.get("template"))
+    amounts = (rule.get("params") or {}).values()
+    ours = next((key for key, theirs in _TEMPLATES.items() if theirs == template), template)
+    only_tagged = any(_leaves_untagged(selector) for selector in rule.get("tag_selectors") or [])
+    return " ".join(
+        [
+            *(ours, *map(str, amounts), "of", in_words_of(rule)),
+            *(["tagged only"] if only_tagged else []),
+            *(["disabled"] if rule.get("disabled") else []),
+        ]
+    )
 
 
-def _webhook(
-    project: str, wanted: Webhook, there: SeenProject | None, secret: Callable[[str], str]
-) -> Iterator[Change]:
-    what = f"webhook {wanted.name} of {project}"
-    path = f"/projects/{there.id if there else project}/webhook/policies"
-    found = next((each for each in there.webhooks if each["name"] == wanted.name), None) if there else None
+def _comparable(rule: Mapping[str, Any]) -> tuple[str, str]:
+    return rule_in_words(rule), selected(rule)
 
-    def act(method: str, at: str, known: Mapping[str, object], harbor: Harbor) -> None:
-        target = {
-            "type": wanted.type,
-            "address": wanted.address,
-            "auth_header": secret(wanted.auth_header) if wanted.auth_header else "",
-            "skip_cert_verify": not wanted.verify_tls,
-        }
-        keys = {"name": wanted.name, "enabled": wanted.enabled, "event_types": [*wanted.events]}
-        harbor.call(method, at, body={**known, **keys, "targets": [target]}, named=not there)
 
-    if found is None:
-        yield Change(ADD, what, partial(act, "POST", path, {}), needs=(f"project {project}",))
-        return
-    target = (found.get("targets") or [{}])[0]
-    live = {
-        "enabled": bool(found.get("enabled")),
-        "events": {*(found.get("event_types") or [])},
-        "type": target.get("type"),
-        "address": target.get("address"),
-        "verify_tls": not target.get("skip_cert_verify"),
-    }
-    keys = {
-        "enabled": wanted.enabled,
-        "events": {*wanted.events},
-        "type": wanted.type,
-        "address": wanted.address,
-        "verify_tls": wanted.verify_tls,
-    }
-    said = [differs(key, live[key], value) for key, value in keys.items() if live[key] != value]
-    header = secret(wanted.auth_header) if wanted.auth_header else ""
-    if str(target.get("auth_header") or "") != header:
-        said.append("auth_header: another one")
-    if said:
-        known = {"id": found["id"], "description": str(found.get("description") or "")}
-        yield Change(CHANGE, what, partial(act, "PUT", f"{path}/{found['id']}", known), tuple(said))
+def _leaves_untagged(selector: Mapping[str, Any]) -> bool:
+    """It is JSON in a text; what people put there may be anything."""
+    try:
+        extras = json.loads(selector.get("extras") or "{}")
+    except ValueError:
+        return False
+    return isinstance(extras, dict) and extras.get("untagged") is False
 
 
 def selectors(wanted: Selection) -> dict[str, Any]:
@@ -200,38 +178,33 @@ def selectors(wanted: Selection) -> dict[str, Any]:
 
 def in_words(wanted: Selection) -> str:
     """Which tags of which repositories, for people."""
-    tags = wanted.tags if wanted.except_tags is None else f"all but {wanted.except_tags}"
-    if wanted.except_repositories is not None:
-        return f"{tags} in all but {wanted.except_repositories}"
-    return tags if wanted.repositories == "**" else f"{tags} in {wanted.repositories}"
+    return _in_words(wanted.tags, wanted.except_tags, wanted.repositories, wanted.except_repositories)
 
 
 def in_words_of(rule: Mapping[str, Any]) -> str:
-    """The same of a rule that Harbor has."""
+    """The same of a rule that Harbor has: people may write into one what we would not take."""
 
     def chosen(selectors: Any, exclude: str) -> tuple[str, str | None]:
-        found = next(iter(selectors or []), {"decoration": "", "pattern": "**"})
-        pattern = str(found["pattern"])
-        return ("**", pattern) if found["decoration"] == exclude else (pattern, None)
+        found: Mapping[str, Any] = next(iter(selectors or []), {})
+        pattern = str(found.get("pattern", "**"))
+        return ("**", pattern) if found.get("decoration") == exclude else (pattern, None)
 
-    tags, except_tags = chosen(rule.get("tag_selectors"), "excludes")
     scopes = (rule.get("scope_selectors") or {}).get("repository")
-    repositories, except_repositories = chosen(scopes, "repoExcludes")
-    return in_words(
-        Selection(
-            tags=tags,
-            except_tags=except_tags,
-            repositories=repositories,
-            except_repositories=except_repositories,
-        )
-    )
+    return _in_words(*chosen(rule.get("tag_selectors"), "excludes"), *chosen(scopes, "repoExcludes"))
+
+
+def _in_words(tags: str, except_tags: str | None, repositories: str, except_repositories: str | None) -> str:
+    which = tags if except_tags is None else f"all but {except_tags}"
+    if except_repositories is not None:
+        return f"{which} in all but {except_repositories}"
+    return which if repositories == "**" else f"{which} in {repositories}"
 
 
 def selected(rule: Mapping[str, Any]) -> str:
     """What a rule is about, as text that can be compared."""
-    tags = [(each["decoration"], each["pattern"]) for each in rule.get("tag_selectors") or []]
     scopes = (rule.get("scope_selectors") or {}).get("repository") or []
-    return json.dumps([tags, [(each["decoration"], each["pattern"]) for each in scopes]])
+    found = (rule.get("tag_selectors") or [], scopes)
+    return json.dumps([[(one.get("decoration"), one.get("pattern")) for one in each] for each in found])
 
 
 def _different(live: Thing, wanted: Mapping[str, object]) -> tuple[str, ...]:

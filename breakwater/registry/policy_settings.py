@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -10,21 +10,10 @@ from pydantic.dataclasses import dataclass
 from breakwater import limits as common
 from breakwater.export import STRICT, allowed
 from breakwater.harbor import limits as harbor_limits
+from breakwater.harbor.image_storage import SOURCE
 from breakwater.registry import limits
 
 # src/pkg/notification/notification.go and src/controller/event/topic.go of Harbor 2.15.1.
-EVENTS = (
-    "PUSH_ARTIFACT",
-    "PULL_ARTIFACT",
-    "DELETE_ARTIFACT",
-    "QUOTA_EXCEED",
-    "QUOTA_WARNING",
-    "SCANNING_FAILED",
-    "SCANNING_STOPPED",
-    "SCANNING_COMPLETED",
-    "REPLICATION",
-    "TAG_RETENTION",
-)
 Event = Literal[
     "PUSH_ARTIFACT",
     "PULL_ARTIFACT",
@@ -43,7 +32,7 @@ Event = Literal[
 class Label:
     """A label that people put onto images of the project."""
 
-    name: limits.Text = Field(
+    name: limits.LabelName = Field(
         description="Its name; another one is another label.", json_schema_extra=allowed("text")
     )
     color: limits.Colour = Field(
@@ -89,7 +78,7 @@ class ImmutableTags(Selection):
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class RetentionRule(Selection):
-    """What is kept of the selection; one of the first five keys says how much. What no rule keeps goes."""
+    """What is kept: by one of keep_pushed, keep_pulled, pushed_days, pulled_days, always. The rest goes."""
 
     keep_pushed: limits.Count | None = Field(
         default=None,
@@ -140,16 +129,17 @@ class Retention:
 class Webhook:
     """Who is told of what happens in the project."""
 
-    name: limits.Text = Field(
+    name: limits.Name = Field(
         description="Its name; another one is another webhook.", json_schema_extra=allowed("text")
     )
-    address: limits.HttpUrl = Field(
-        description="Where it is told, as Harbor's pods reach it.",
-        json_schema_extra=allowed("a URL without a password in it"),
+    address: limits.UrlOrSource = Field(
+        description="Where it is told, as Harbor's pods reach it. One that is a secret itself, as Slack's is,"
+        " stands elsewhere.",
+        json_schema_extra=allowed(f"a URL without a password in it, or {SOURCE}"),
     )
     events: Annotated[tuple[Event, ...], common.Listed, common.AtLeastOne] = Field(
         description="Of what.",
-        json_schema_extra=allowed("a list of " + ", ".join(f"`{event}`" for event in EVENTS)),
+        json_schema_extra=allowed("a list of " + ", ".join(f"`{event}`" for event in get_args(Event))),
     )
     type: Literal["http", "slack"] = Field(
         default="http", description="In whose form.", json_schema_extra=allowed("`http` or `slack`")
@@ -157,7 +147,7 @@ class Webhook:
     auth_header: harbor_limits.Source | None = Field(
         default=None,
         description="Where the value of its header Authorization is.",
-        json_schema_extra=allowed("`file:PATH` or `env:NAME`", "none: it has no such header"),
+        json_schema_extra=allowed(SOURCE, "none: it has no such header"),
     )
     verify_tls: common.Switch = Field(
         default=True,

@@ -7,6 +7,7 @@ from functools import partial
 
 from breakwater.harbor.api import Harbor
 from breakwater.harbor.lists import listed
+from breakwater.registry.configuration import value
 from breakwater.registry.limits import UNLIMITED
 from breakwater.registry.plan import ADD, CHANGE, Change, call, differs, never
 from breakwater.registry.project_settings import Project
@@ -19,6 +20,10 @@ _METADATA = {
     "auto_sbom": "auto_sbom_generation",
     "content_trust": "enable_content_trust_cosign",
 }
+_NO_QUOTAS = (
+    "this Harbor keeps no quota of it, for its quota_per_project_enable is off, or was when the project was"
+    " made; switch it on there, or take quota from the settings"
+)
 
 
 def project_changes(wanted: Project, seen: Seen) -> Iterator[Change]:
@@ -28,6 +33,7 @@ def project_changes(wanted: Project, seen: Seen) -> Iterator[Change]:
     if there is None:
         needs = (f"endpoint {wanted.proxy_cache}",) if wanted.proxy_cache else ()
         yield Change(ADD, what, partial(_make, wanted), needs=needs)
+        yield from _quota(wanted, None, seen)
         return
     cached = next(
         (e["name"] for e in seen.endpoints.values() if e["id"] == there.project.get("registry_id")), None
@@ -44,18 +50,22 @@ def project_changes(wanted: Project, seen: Seen) -> Iterator[Change]:
     if details:
         body = {"metadata": metadata, **({"cve_allowlist": allowlist} if allowlist else {})}
         yield Change(CHANGE, what, call("PUT", f"/projects/{there.id}", body), tuple(details))
-    yield from _quota(wanted, there)
+    yield from _quota(wanted, there, seen)
 
 
-def _quota(wanted: Project, there: SeenProject) -> Iterator[Change]:
-    if wanted.quota is None or there.quota is None:
+def _quota(wanted: Project, there: SeenProject | None, seen: Seen) -> Iterator[Change]:
+    what = f"quota of {wanted.name}"
+    kept = there.quota if there else None
+    if wanted.quota is None or (there is None and value(seen, "quota_per_project_enable") is not False):
+        # A new project is made with it.
         return
-    live = int(there.quota["hard"]["storage"])
-    if live != wanted.quota:
-        said = differs("quota", _amount(live), _amount(wanted.quota))
+    if kept is None and wanted.quota != UNLIMITED:
+        said = differs("quota", None, _amount(wanted.quota))
+        yield Change(CHANGE, what, never(_NO_QUOTAS), (said,))
+    elif kept is not None and int(kept["hard"]["storage"]) != wanted.quota:
+        said = differs("quota", _amount(int(kept["hard"]["storage"])), _amount(wanted.quota))
         body = {"hard": {"storage": wanted.quota}}
-        path = f"/quotas/{there.quota['id']}"
-        yield Change(CHANGE, f"quota of {wanted.name}", call("PUT", path, body), (said,))
+        yield Change(CHANGE, what, call("PUT", f"/quotas/{kept['id']}", body), (said,))
 
 
 def _make(wanted: Project, harbor: Harbor) -> None:
@@ -73,7 +83,8 @@ def _make(wanted: Project, harbor: Harbor) -> None:
 
 def endpoint_id(harbor: Harbor, name: str) -> int:
     """The number of an endpoint that was there, or was made meanwhile."""
-    return next(int(found["id"]) for found in listed(harbor, "/registries") if found["name"] == name)
+    there = {found["name"]: int(found["id"]) for found in listed(harbor, "/registries")}
+    return there[name]
 
 
 def _metadata(wanted: Project) -> dict[str, str]:

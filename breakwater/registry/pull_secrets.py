@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from kubernetes import client
@@ -15,6 +16,7 @@ from breakwater.registry.plan import ADD, CHANGE, REMOVE, Change
 from breakwater.registry.robot_secrets import RobotSecrets
 from breakwater.registry.robot_settings import secret_name
 from breakwater.registry.robots import Account
+from breakwater.registry.system import PREFIX
 
 _KIND, _KEY = "kubernetes.io/dockerconfigjson", ".dockerconfigjson"
 _OURS = {"app.kubernetes.io/managed-by": "breakwater"}
@@ -49,7 +51,7 @@ class ClusterSecrets:
                 field_selector=f"type={_KIND}", label_selector=label, _request_timeout=LIMIT
             )
         return {
-            (item.metadata.namespace, item.metadata.name): base64.b64decode((item.data or {})[_KEY]).decode()
+            (item.metadata.namespace, item.metadata.name): _text((item.data or {})[_KEY])
             for item in found.items
             if _KEY in (item.data or {})
         }
@@ -92,33 +94,58 @@ class ClusterSecrets:
                     raise
 
 
+def _text(encoded: str) -> str:
+    """As it is there; what somebody put there that is no text is not as it shall be, and no more."""
+    return base64.b64decode(encoded).decode(errors="replace")
+
+
 def places(account: Account) -> list[Place]:
     """Where a robot's login is to be."""
     return [(namespace, secret_name(account.name)) for namespace in account.wanted.pull_secrets]
 
 
-def pull_secret_changes(
-    account: Account,
-    host: str,
-    secrets: RobotSecrets,
-    cluster: PullSecrets,
-    there: Mapping[Place, str],
-    robot_changes: Collection[Change],
-) -> Iterator[Change]:
-    """What brings a robot's login to its namespaces.
+@dataclass(frozen=True)
+class Logins:
+    """What robots' logins in the cluster are made from, and may be taken back from.
 
     + host: as it stands in images' names
-    + there: what cluster has
+    + robots: their secrets, as this machine keeps them
+    + keep: keeps one that was proven
+    + admits: whether Harbor lets this login in
+    + cluster: takes them
+    """
+
+    host: str
+    robots: RobotSecrets
+    keep: Callable[[str, str], None]
+    admits: Callable[[str, str], bool]
+    cluster: PullSecrets
+
+
+def pull_secret_changes(
+    account: Account, logins: Logins, there: Mapping[Place, str], robot_changes: Collection[Change]
+) -> Iterator[Change]:
+    """What brings a robot's login to its namespaces; or back from there, to a machine that has lost it.
+
+    + there: what the cluster has
     + robot_changes: those that come before, of this robot
     """
-    new_login = [change.what for change in robot_changes if _is_about_login(change.what, account)]
+    new_login = [change.what for change in robot_changes if _is_about_login(change, account, logins)]
+    content, changes = _content(account, logins), bool(new_login)
+    if content is None and not changes:
+        for name, secret, place in _still_right(account, logins, there):
+            said = (f"taken back from Secret {place[0]}/{place[1]}",)
+            what = f"secret of robot {name}"
+            yield Change(CHANGE, what, _take_back(account, name, secret, logins), said)
+            new_login, content = [what], _as_docker_has_it(logins.host, account.login(name), secret)
     for place in places(account):
         what = f"pull secret {place[0]}/{place[1]}"
+        act, needs = _write(account, place, logins), (PREFIX, *new_login)
         if place not in there:
-            yield Change(ADD, what, _write(account, place, host, secrets, cluster), needs=tuple(new_login))
-        elif new_login or there[place] != _content(account, host, secrets):
-            act = _write(account, place, host, secrets, cluster)
-            yield Change(CHANGE, what, act, ("another login",), tuple(new_login))
+            yield Change(ADD, what, act, needs=needs)
+        # Of a secret that is not known here nobody can say that the cluster's is another one.
+        elif changes or (content is not None and there[place] != content):
+            yield Change(CHANGE, what, act, ("another login",), needs)
 
 
 def pull_secret_removal(place: Place, cluster: PullSecrets) -> Change:
@@ -126,30 +153,57 @@ def pull_secret_removal(place: Place, cluster: PullSecrets) -> Change:
     return Change(REMOVE, f"pull secret {place[0]}/{place[1]}", lambda harbor: cluster.remove(place))
 
 
-def _is_about_login(what: str, account: Account) -> bool:
-    return any(what in (f"robot {full}", f"secret of robot {full}") for full in account.full)
+def _is_about_login(change: Change, account: Account, logins: Logins) -> bool:
+    """Whether it gives the robot another secret, and not only other rights."""
+    if change.what in {f"secret of robot {name}" for name in account.names}:
+        return True
+    return change.sign == ADD or logins.robots.rotates(account.name)
 
 
-def _write(
-    account: Account, place: Place, host: str, secrets: RobotSecrets, cluster: PullSecrets
-) -> Callable[[object], None]:
+def _still_right(
+    account: Account, logins: Logins, there: Mapping[Place, str]
+) -> Iterator[tuple[str, str, Place]]:
+    """The robot's login that the cluster has and Harbor takes: name, secret, where; at most one."""
+    for place in places(account):
+        try:
+            found = json.loads(there.get(place, ""))["auths"][logins.host]
+            login, secret = str(found["username"]), str(found["password"])
+        except (ValueError, LookupError, TypeError):
+            continue
+        name = next((name for name in account.names if account.login(name) == login), None)
+        if name is not None and name in account.live and logins.admits(login, secret):
+            yield name, secret, place
+            return
+
+
+def _take_back(account: Account, name: str, secret: str, logins: Logins) -> Callable[[object], None]:
     def act(harbor: object) -> None:
-        content = _content(account, host, secrets)
+        logins.keep(name, secret)
+        logins.robots.use(account.names, name)
+
+    return act
+
+
+def _write(account: Account, place: Place, logins: Logins) -> Callable[[object], None]:
+    def act(harbor: object) -> None:
+        content = _content(account, logins)
         if content is None:
             raise Refusal(
                 "the robot's secret is not kept on this machine; give it a new one: --data"
                 f" rotate={account.name}"
             )
-        cluster.write(place, content)
+        logins.cluster.write(place, content)
 
     return act
 
 
-def _content(account: Account, host: str, secrets: RobotSecrets) -> str | None:
-    """As `docker login` writes it; none while its secret is not known here."""
-    full = secrets.in_use(account.full)
-    secret = secrets.kept(full)
-    if secret is None:
-        return None
-    login = base64.b64encode(f"{full}:{secret}".encode()).decode()
-    return json.dumps({"auths": {host: {"username": full, "password": secret, "auth": login}}})
+def _content(account: Account, logins: Logins) -> str | None:
+    """What the cluster shall have; none while the robot's secret is not known here."""
+    name = logins.robots.in_use(account.names)
+    secret = logins.robots.kept(name)
+    return None if secret is None else _as_docker_has_it(logins.host, account.login(name), secret)
+
+
+def _as_docker_has_it(host: str, login: str, secret: str) -> str:
+    auth = base64.b64encode(f"{login}:{secret}".encode()).decode()
+    return json.dumps({"auths": {host: {"username": login, "password": secret, "auth": auth}}})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,10 @@ SCHEDULES = {
 
 @dataclass(frozen=True)
 class SeenProject:
-    """A project of the settings that is there, with all that is in it; as Harbor's API gives it."""
+    """A project of the settings that is there, with all that is in it; as Harbor's API gives it.
+
+    Robots are named without the prefix, and members that are groups of LDAP by their DN.
+    """
 
     project: Thing
     quota: Thing | None
@@ -49,7 +52,7 @@ class Seen:
     + others: the other projects, by name
     + users: {name: it}, all but admin
     + endpoints: {name: it}
-    + robots: {name, prefix included: it}, the system's
+    + robots: {name without the prefix: it}, the system's
     + schedules: {a key of SCHEDULES: it}, of those that the settings are about; empty where there is none
     """
 
@@ -63,22 +66,29 @@ class Seen:
 
 
 def read(harbor: Harbor, registry: Registry) -> Seen:
-    """Ask for all of it, some calls at a time. Raises HarborError."""
+    """Ask for all of it, some calls at a time. Raises HarborError.
+
+    + registry: spelt out
+    """
     wanted = {project.name for project in registry.projects}
-    if registry.docker_hub_cache:
-        wanted.add(registry.docker_hub_cache)
     lists = ("/projects", "/quotas", "/users", "/registries", "/robots")
     projects, quotas, users, endpoints, robots = each(partial(listed, harbor), lists)
-    of_project = {int(quota["ref"]["id"]): quota for quota in quotas}
-    there = [project for project in projects if project["name"] in wanted]
-    seen = each(lambda project: _project(harbor, project, of_project.get(int(project["project_id"]))), there)
+    # A quota outlives its project for a while, and says no more whose it was.
+    of_project = {int(quota["ref"]["id"]): quota for quota in quotas if (quota.get("ref") or {}).get("id")}
+    configuration = _object(harbor, "/configurations")
+    prefix = str(configuration.get("robot_name_prefix", {}).get("value") or "")
+
+    def whole(project: Thing) -> SeenProject:
+        return _project(harbor, project, of_project.get(int(project["project_id"])), prefix)
+
+    seen = each(whole, [project for project in projects if project["name"] in wanted])
     return Seen(
-        configuration=_object(harbor, "/configurations"),
-        projects={str(each.project["name"]): each for each in seen},
-        others=sorted((each for each in projects if each["name"] not in wanted), key=_name),
+        configuration=configuration,
+        projects={str(found.project["name"]): found for found in _by_dn(harbor, seen)},
+        others=sorted((found for found in projects if found["name"] not in wanted), key=_name),
         users={str(user["username"]): user for user in users},
         endpoints={str(endpoint["name"]): endpoint for endpoint in endpoints},
-        robots={str(robot["name"]): robot for robot in robots},
+        robots={str(robot["name"]): robot for robot in _bare(robots, prefix)},
         schedules={
             name: _schedule(harbor, path)
             for name, path in SCHEDULES.items()
@@ -87,7 +97,7 @@ def read(harbor: Harbor, registry: Registry) -> Seen:
     )
 
 
-def _project(harbor: Harbor, project: Thing, quota: Thing | None) -> SeenProject:
+def _project(harbor: Harbor, project: Thing, quota: Thing | None, prefix: str) -> SeenProject:
     number = int(project["project_id"])
     path = f"/projects/{number}"
     retention = (project.get("metadata") or {}).get("retention_id")
@@ -95,12 +105,30 @@ def _project(harbor: Harbor, project: Thing, quota: Thing | None) -> SeenProject
         project,
         quota,
         members=listed(harbor, f"{path}/members"),
-        robots=listed(harbor, "/robots", {"q": f"Level=project,ProjectID={number}"}),
+        robots=_bare(listed(harbor, "/robots", {"q": f"Level=project,ProjectID={number}"}), prefix),
         labels=listed(harbor, "/labels", {"scope": "p", "project_id": str(number)}),
         immutable_tags=listed(harbor, f"{path}/immutabletagrules"),
         webhooks=listed(harbor, f"{path}/webhook/policies"),
         retention=_object(harbor, f"/retentions/{retention}") if retention else None,
     )
+
+
+def _bare(robots: Sequence[Thing], prefix: str) -> list[Thing]:
+    """By the names that Harbor keeps. It puts the prefix before them only when it is asked."""
+    return [{**robot, "name": str(robot["name"]).removeprefix(prefix)} for robot in robots]
+
+
+def _by_dn(harbor: Harbor, projects: Sequence[SeenProject]) -> Sequence[SeenProject]:
+    """With groups of LDAP called as settings call them: of members Harbor says another name."""
+    if not any(member["entity_type"] == "g" for project in projects for member in project.members):
+        return projects
+    names = {int(group["id"]): group.get("ldap_group_dn") for group in listed(harbor, "/usergroups")}
+
+    def named(member: Thing) -> Thing:
+        name = names.get(int(member["entity_id"])) if member["entity_type"] == "g" else ""
+        return {**member, "entity_name": name} if name else member
+
+    return [replace(project, members=[named(member) for member in project.members]) for project in projects]
 
 
 def _schedule(harbor: Harbor, path: str) -> Thing:

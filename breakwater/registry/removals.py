@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from breakwater.registry.contradictions import robot_names
-from breakwater.registry.members import key, role_of
+from breakwater.registry.members import groups_of, key, role_of, who
 from breakwater.registry.plan import REMOVE, Change, call
 from breakwater.registry.policies import in_words_of, selected, selectors
 from breakwater.registry.project_settings import Project
@@ -25,34 +25,46 @@ class Extra:
     + kind: a key of Prune
     + removal: what would remove it
     + kept: why it stays although it was asked to go; empty: it may
+    + used_by: things that have to go before, by their `what`
     """
 
     kind: str
     removal: Change
     kept: str = ""
+    used_by: tuple[str, ...] = ()
 
 
 def sorted_out(extras: list[Extra], prune: Prune, ours: Collection[str]) -> tuple[list[Change], list[str]]:
     """What is removed, and what is reported.
 
+    + extras: each after those that use it
     + ours: `what` of all that breakwater once made
     """
-    go = [e for e in extras if getattr(prune, e.kind) and e.removal.what in ours and not e.kept]
-    going = {e.removal.what for e in go}
-    stay = [e for e in extras if e.removal.what not in going]
-    return [e.removal for e in go], [f"{e.removal.what}{f' ({e.kept})' if e.kept else ''}" for e in stay]
+    go: list[Change] = []
+    stay: list[str] = []
+    going: set[str] = set()
+    for extra in extras:
+        what = extra.removal.what
+        users = [user for user in extra.used_by if user not in going]
+        kept = extra.kept or (f"{users[0]} is a cache of it" if users else "")
+        if getattr(prune, extra.kind) and what in ours and not kept:
+            go.append(extra.removal)
+            going.add(what)
+        else:
+            stay.append(f"{what} ({kept})" if kept else what)
+    return go, stay
 
 
-def extras(registry: Registry, seen: Seen, prefix: str) -> Iterator[Extra]:
+def extras(registry: Registry, seen: Seen) -> Iterator[Extra]:
     """All of them; of the projects in the settings also what is in them.
 
     + registry: spelt out
-    + prefix: what Harbor puts before robots' names
     """
+    groups = groups_of(registry.auth, seen)
     for project in registry.projects:
         if there := seen.projects.get(project.name):
-            yield from _of_project(project, there, prefix)
-    wanted = {f"{prefix}{name}" for robot in registry.robots for name in robot_names(robot)}
+            yield from _of_project(project, there, groups)
+    wanted = {name for robot in registry.robots for name in robot_names(robot)}
     for name, robot in sorted(seen.robots.items()):
         if name not in wanted:
             yield Extra("robots", _gone(f"robot {name}", f"/robots/{robot['id']}"))
@@ -66,12 +78,21 @@ def extras(registry: Registry, seen: Seen, prefix: str) -> Iterator[Extra]:
     for name, user in sorted(seen.users.items()):
         if name not in named:
             yield Extra("users", _gone(f"user {name}", f"/users/{user['user_id']}"))
-    used = {int(project.get("registry_id") or 0) for project in (*seen.others, *_present(seen))}
+    yield from _endpoints(registry, seen)
+
+
+def _endpoints(registry: Registry, seen: Seen) -> Iterator[Extra]:
+    """After the projects that are a cache of them: both may go in one run."""
     known = {endpoint.name for endpoint in registry.endpoints}
+    projects = [*seen.others, *(each.project for each in seen.projects.values())]
     for name, endpoint in sorted(seen.endpoints.items()):
-        if name not in known:
-            kept = "a project is a cache of it" if int(endpoint["id"]) in used else ""
-            yield Extra("endpoints", _gone(f"endpoint {name}", f"/registries/{endpoint['id']}"), kept)
+        if name in known:
+            continue
+        number = int(endpoint["id"])
+        caches = [p for p in projects if int(p.get("registry_id") or 0) == number]
+        used_by = tuple(f"project {project['name']}" for project in caches)
+        removal = Change(REMOVE, f"endpoint {name}", call("DELETE", f"/registries/{number}"), needs=used_by)
+        yield Extra("endpoints", removal, used_by=used_by)
 
 
 def pull_secret_extras(unknown: Collection[Place], cluster: PullSecrets) -> Iterator[Extra]:
@@ -80,22 +101,23 @@ def pull_secret_extras(unknown: Collection[Place], cluster: PullSecrets) -> Iter
         yield Extra("robots", pull_secret_removal(place, cluster))
 
 
-def _of_project(project: Project, there: SeenProject, prefix: str) -> Iterator[Extra]:
+def _of_project(project: Project, there: SeenProject, groups: str) -> Iterator[Extra]:
     path, of = f"/projects/{there.id}", f"of {project.name}"
-    named = {("u", m.user) if m.group is None else ("g", m.group) for m in project.members}
+    named = {who(member, groups) for member in project.members}
     for member in there.members:
         # Whoever made the project is a member of it; that was us.
         if key(member) not in named and key(member) != ("u", "admin"):
             what = f"member {key(member)[1]} {of}"
             yield Extra("members", _gone(what, f"{path}/members/{member['id']}", role_of(member)))
-    robots = {f"{prefix}{project.name}+{name}" for robot in project.robots for name in robot_names(robot)}
+    robots = {f"{project.name}+{name}" for robot in project.robots for name in robot_names(robot)}
     for robot in there.robots:
         if robot["name"] not in robots:
             yield Extra("robots", _gone(f"robot {robot['name']}", f"/robots/{robot['id']}"))
     labels = {label.name for label in project.labels}
     for label in there.labels:
-        if label["name"] not in labels:
-            yield Extra("policies", _gone(f"label {label['name']} {of}", f"/labels/{label['id']}"))
+        # Harbor takes one without a name, and leaves the key away.
+        if (name := label.get("name", "")) not in labels:
+            yield Extra("policies", _gone(f"label {name} {of}", f"/labels/{label['id']}"))
     rules = {selected(selectors(rule)) for rule in project.immutable_tags}
     for rule in there.immutable_tags:
         if selected(rule) not in rules:
@@ -113,8 +135,3 @@ def _of_project(project: Project, there: SeenProject, prefix: str) -> Iterator[E
 
 def _gone(what: str, path: str, *details: str) -> Change:
     return Change(REMOVE, what, call("DELETE", path), details)
-
-
-def _present(seen: Seen) -> Iterator[dict[str, object]]:
-    for each in seen.projects.values():
-        yield dict(each.project)

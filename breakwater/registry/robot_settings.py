@@ -25,8 +25,8 @@ class RobotKeys:
     """What robots of a project and of the system have in common."""
 
     name: limits.RobotName = Field(
-        description="The part of its name that you choose; before it Harbor puts robot$, and of a"
-        " project's PROJECT+.",
+        description="The part of its name that you choose; before it Harbor puts robot$ (or robot_prefix),"
+        " and of a project's PROJECT+.",
         json_schema_extra=allowed("lower-case letters and digits, . _ - between them"),
     )
     description: limits.Text = Field(

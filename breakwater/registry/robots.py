@@ -15,6 +15,7 @@ from breakwater.registry.plan import ADD, CHANGE, Change, call, differs
 from breakwater.registry.read import Seen, Thing
 from breakwater.registry.robot_secrets import RobotSecrets
 from breakwater.registry.robot_settings import ProjectRobot, RobotKeys, SystemRobot
+from breakwater.registry.system import PREFIX
 
 # What Harbor calls a robot that never ends.
 FOR_EVER = -1
@@ -27,17 +28,23 @@ class Account:
     """A robot of the settings, as it shall be in Harbor.
 
     + name: as people type it to rotate it: NAME, or PROJECT+NAME
-    + full: the names that Harbor gives it, prefix included: one, or the two that take turns
-    + live: {full: it} of those that are there
+    + names: those that Harbor keeps: one, or the two that take turns
+    + prefix: what it puts before them, as soon as this run has said so
+    + live: {of names: it} of those that are there
     """
 
     wanted: RobotKeys
     level: str
     name: str
-    full: Sequence[str]
+    names: Sequence[str]
+    prefix: str
     permissions: Sequence[Mapping[str, Any]]
     live: Mapping[str, Thing]
     needs: tuple[str, ...]
+
+    def login(self, name: str) -> str:
+        """As whom it logs in."""
+        return f"{self.prefix}{name}"
 
     def keys(self) -> dict[str, object]:
         """What Harbor keeps of it, beside what it may do."""
@@ -59,51 +66,52 @@ def system_account(wanted: SystemRobot, seen: Seen, prefix: str) -> Account:
         *(_permission("project", name, grant.allow) for grant in wanted.grants for name in grant.projects),
     ]
     needs = tuple(f"project {name}" for grant in wanted.grants for name in grant.projects if name != "*")
-    full = tuple(f"{prefix}{name}" for name in robot_names(wanted))
-    return Account(wanted, "system", wanted.name, full, permissions, seen.robots, needs)
+    names = robot_names(wanted)
+    return Account(wanted, "system", wanted.name, names, prefix, permissions, seen.robots, (PREFIX, *needs))
 
 
 def project_account(wanted: ProjectRobot, project: str, seen: Seen, prefix: str) -> Account:
     """A robot of a project."""
     there = seen.projects.get(project)
     live = {str(robot["name"]): robot for robot in there.robots} if there else {}
-    full = tuple(f"{prefix}{project}+{name}" for name in robot_names(wanted))
+    names = tuple(f"{project}+{name}" for name in robot_names(wanted))
     permissions = [_permission("project", project, wanted.allow)]
-    needs = (f"project {project}",)
-    return Account(wanted, "project", f"{project}+{wanted.name}", full, permissions, live, needs)
+    needs = (PREFIX, f"project {project}")
+    return Account(wanted, "project", f"{project}+{wanted.name}", names, prefix, permissions, live, needs)
 
 
 def robot_changes(account: Account, secrets: RobotSecrets) -> Iterator[Change]:
     """What makes it as it shall be; of two that take turns, both that are there."""
-    in_use = secrets.in_use(account.full)
+    in_use = secrets.in_use(account.names)
     rotates = secrets.rotates(account.name) and in_use in account.live
-    turn = next((full for full in account.full if full != in_use), in_use) if rotates else in_use
-    for full in account.full:
-        live = account.live.get(full)
+    turn = next((name for name in account.names if name != in_use), in_use) if rotates else in_use
+    new_turn = _turn(account, in_use) if turn != in_use else ()
+    for name in account.names:
+        live = account.live.get(name)
         if live is None:
-            if full == turn:
-                said = _turn(rotates, in_use, turn)
-                yield Change(ADD, f"robot {full}", _make(account, full, secrets), said, account.needs)
-        elif full == turn and rotates and account.wanted.days is not None:
+            if name == turn:
+                yield Change(ADD, f"robot {name}", _make(account, name, secrets), new_turn, account.needs)
+        elif name == turn and rotates and account.wanted.days is not None:
             # Harbor counts a robot's days from when it was made, whatever becomes of its secret.
-            said = (*_turn(rotates, in_use, turn), "made anew, with another secret")
-            yield Change(CHANGE, f"robot {full}", _make(account, full, secrets, live), said, account.needs)
+            said = (*new_turn, "made anew, with another secret")
+            yield Change(CHANGE, f"robot {name}", _make(account, name, secrets, live), said, account.needs)
         else:
-            yield from _kept_right(account, full, live)
-            if full == turn and (rotates or secrets.unsettled(full)):
-                said = (*_turn(rotates, in_use, turn), "another one" if rotates else "it was not yet proven")
-                yield Change(CHANGE, f"secret of robot {full}", _another(account, live, secrets), said)
+            yield from _kept_right(account, name, live)
+            if name == turn and (rotates or secrets.unsettled(name)):
+                said = (*new_turn, "another one" if rotates else "it was not yet proven")
+                act = _another(account, name, live, secrets)
+                yield Change(CHANGE, f"secret of robot {name}", act, said, (PREFIX,))
 
 
 def robot_warnings(account: Account, secrets: RobotSecrets) -> Iterator[str]:
     """What people should know of it."""
-    full = secrets.in_use(account.full)
-    live = account.live.get(full)
+    name = secrets.in_use(account.names)
+    live = account.live.get(name)
     if live is None or secrets.rotates(account.name):
         return
-    if secrets.kept(full) is None and not secrets.unsettled(full):
+    if secrets.kept(name) is None and not secrets.unsettled(name):
         yield (
-            f"robot {full}: its secret is not kept here, for somebody else made it, or this machine is"
+            f"robot {name}: its secret is not kept here, for somebody else made it, or this machine is"
             f" another one; --data rotate={account.name} gives it a new one"
         )
     days, ends = account.wanted.days, int(live.get("expires_at") or FOR_EVER)
@@ -113,17 +121,15 @@ def robot_warnings(account: Account, secrets: RobotSecrets) -> Iterator[str]:
     if left < min(_SOON, days / 4):
         day = f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"
         said = f"ends on {day}" if left > 0 else f"logs in no longer, since {day}"
-        yield f"robot {full}: {said}; --data rotate={account.name} gives it {days} days more"
+        yield f"robot {name}: {said}; --data rotate={account.name} gives it {days} days more"
 
 
-def _turn(rotates: bool, was: str, now: str) -> tuple[str, ...]:
+def _turn(account: Account, was: str) -> tuple[str, ...]:
     """Of robots that take turns: whoever used the one has to use the other, and when the one ends."""
-    return (f"from now on the login instead of {was}, which works until the next one",) * (
-        rotates and was != now
-    )
+    return (f"from now on the login instead of {account.login(was)}, which works until the next one",)
 
 
-def _kept_right(account: Account, full: str, live: Thing) -> Iterator[Change]:
+def _kept_right(account: Account, name: str, live: Thing) -> Iterator[Change]:
     keys = account.keys()
     said = [
         differs(key, live.get(key), value)
@@ -134,45 +140,46 @@ def _kept_right(account: Account, full: str, live: Thing) -> Iterator[Change]:
     said += [f"may no longer {word}" for word in sorted(may - shall)]
     said += [f"may {word}" for word in sorted(shall - may)]
     if said:
-        act = call("PUT", f"/robots/{live['id']}", _body(account, full, int(live["id"])))
-        yield Change(CHANGE, f"robot {full}", act, tuple(said), account.needs)
+        act = call("PUT", f"/robots/{live['id']}", _body(account, name, int(live["id"])))
+        yield Change(CHANGE, f"robot {name}", act, tuple(said), account.needs)
 
 
-def _body(account: Account, full: str, number: int) -> dict[str, object]:
+def _body(account: Account, name: str, number: int) -> dict[str, object]:
     """All of it, for a robot that is there."""
-    fixed = {"id": number, "name": full, "level": account.level}
+    fixed = {"id": number, "name": account.login(name), "level": account.level}
     return {**fixed, **account.keys(), "permissions": account.permissions}
 
 
 def _make(
-    account: Account, full: str, secrets: RobotSecrets, live: Thing | None = None
+    account: Account, name: str, secrets: RobotSecrets, live: Thing | None = None
 ) -> Callable[[Harbor], None]:
     """Make it; in the place of one that is there."""
-    chosen = robot_names(account.wanted)[account.full.index(full)]
+    chosen = robot_names(account.wanted)[account.names.index(name)]
     keys = {key: value for key, value in account.keys().items() if key != "disable"}
     body = {"name": chosen, "level": account.level, **keys, "permissions": account.permissions}
 
     def act(harbor: Harbor) -> None:
-        secrets.prepare(full)
+        secrets.prepare(name)
         if live is not None:
             harbor.call("DELETE", f"/robots/{live['id']}")
         # The secret that Harbor made up is gone with this.
         number = int(harbor.call("POST", "/robots", body=body).json()["id"])
-        secrets.give(harbor, full, number)
-        secrets.use(account.full, full)
+        secrets.give(harbor, name, number, account.login(name))
+        secrets.use(account.names, name)
         if account.wanted.disabled:
             # Harbor makes none that rests, and lets none in that does.
-            harbor.call("PUT", f"/robots/{number}", body=_body(account, full, number))
+            harbor.call("PUT", f"/robots/{number}", body=_body(account, name, number))
 
     return act
 
 
-def _another(account: Account, live: Thing, secrets: RobotSecrets) -> Callable[[Harbor], None]:
+def _another(account: Account, name: str, live: Thing, secrets: RobotSecrets) -> Callable[[Harbor], None]:
     """Give it another secret; from then on it is its turn."""
 
     def act(harbor: Harbor) -> None:
-        secrets.give(harbor, str(live["name"]), int(live["id"]), rests=bool(live.get("disable")))
-        secrets.use(account.full, str(live["name"]))
+        rests = bool(live.get("disable"))
+        secrets.give(harbor, name, int(live["id"]), account.login(name), rests=rests)
+        secrets.use(account.names, name)
 
     return act
 

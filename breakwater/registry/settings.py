@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -17,22 +17,7 @@ from breakwater.registry.project_settings import Project
 from breakwater.registry.robot_settings import SystemRobot
 from breakwater.registry.system_settings import System
 
-# Kinds of registry that Harbor 2.15.1 knows (src/pkg/reg/model/registry.go), and where the public ones are.
-PLACES = {
-    "docker-hub": "https://hub.docker.com",
-    "quay": "https://quay.io",
-    "github-ghcr": "https://ghcr.io",
-    "harbor": "",
-    "docker-registry": "",
-    "aws-ecr": "",
-    "azure-acr": "",
-    "google-gcr": "",
-    "jfrog-artifactory": "",
-    "ali-acr": "",
-    "tencent-tcr": "",
-    "huawei-SWR": "",
-    "volcengine-cr": "",
-}
+# Kinds of registry that Harbor 2.15.1 knows: src/pkg/reg/model/registry.go.
 Kind = Literal[
     "docker-hub",
     "quay",
@@ -48,18 +33,33 @@ Kind = Literal[
     "huawei-SWR",
     "volcengine-cr",
 ]
+# Where the public ones are.
+PLACES: dict[str, str] = {
+    "docker-hub": "https://hub.docker.com",
+    "quay": "https://quay.io",
+    "github-ghcr": "https://ghcr.io",
+}
+# Told to Harbor as what they are to whoever pulls: of type quay chart 1.19.1 permits no cache, and Harbor
+# takes no robot's name and token there, but a JSON of its own (src/pkg/reg/adapter/quay).
+TOLD_AS: dict[str, str] = {"quay": "docker-registry"}
+# What a project can be a cache of: PERMITTED_REGISTRY_TYPES_FOR_PROXY_CACHE in chart 1.19.1.
+CACHED: tuple[str, ...] = (
+    *("docker-hub", "harbor", "azure-acr", "ali-acr", "aws-ecr", "google-gcr", "docker-registry"),
+    *("github-ghcr", "jfrog-artifactory"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Endpoint:
     """Another registry, that a project may be a cache of."""
 
-    name: limits.Text = Field(
+    name: limits.EndpointName = Field(
         description="Its name; another one is another endpoint.", json_schema_extra=allowed("text")
     )
     type: Kind = Field(
-        description="What it is. Harbor changes it of none that is there.",
-        json_schema_extra=allowed(", ".join(f"`{kind}`" for kind in PLACES)),
+        description="What it is. Harbor changes it of none that is there, and is told `docker-registry` for"
+        " `quay`: so a project may be a cache of it, and it takes a robot's name and token.",
+        json_schema_extra=allowed(", ".join(f"`{kind}`" for kind in get_args(Kind))),
     )
     url: limits.HttpUrl | None = Field(
         default=None,

@@ -39,7 +39,7 @@ class LogRotation:
         json_schema_extra=allowed("6 fields of cron, seconds first", "none: it grows"),
     )
     keep_hours: limits.Hours = Field(
-        default=2160, description="How old a line may be.", json_schema_extra=allowed("0 to 240000")
+        default=2160, description="How old a line may be.", json_schema_extra=allowed("1 to 240000")
     )
 
 
@@ -67,8 +67,8 @@ class System:
     )
     robot_prefix: limits.RobotPrefix | None = Field(
         default=None,
-        description="What stands before robots' names. Another one renames none that is there, and breakwater"
-        " then looks for them under the new one.",
+        description="What Harbor puts before robots' names. Another one renames every robot at once, those of"
+        " people too, and the former names log in no longer; the pull secrets of this file's robots follow.",
         json_schema_extra=allowed("text such as robot$", "as it is"),
     )
     robot_days: limits.Days | None = Field(
@@ -98,7 +98,7 @@ class System:
     )
     banner: limits.Words | None = Field(
         default=None,
-        description="What every page says at its top; empty for nothing.",
+        description="What every page says at its top, to everybody; empty for nothing.",
         json_schema_extra=allowed("text", "as it is"),
     )
     audit_forward: limits.Endpoint | None = Field(

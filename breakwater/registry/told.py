@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from breakwater.secrets import Store
+from breakwater.secrets import BEFORE, Store, fingerprint
+
+# Characters of a file's name that a name may take; Store puts some more around it.
+_LONGEST = 200
 
 
 class Told:
@@ -25,15 +28,19 @@ class Told:
         + sources: {name: source}
         """
         found = {name: self.at(source) for name, source in sources.items()}
-        told = self._store.read(*map(_file, found))
-        return {name: secret for name, secret in found.items() if told.get(_file(name)) != secret}
+        told = self._store.read(*map(file_name, found))
+        return {name: secret for name, secret in found.items() if told.get(file_name(name)) != secret}
 
     def remember(self, secrets: Mapping[str, str]) -> None:
         """Harbor has them. Raises Refusal."""
         for name, secret in secrets.items():
-            self._store.write(_file(name), secret)
+            self._store.write(file_name(name), secret)
 
 
-def _file(name: str) -> str:
-    """A name that is a file's, too: people call endpoints what they like."""
-    return quote(name, safe="")
+def file_name(name: str) -> str:
+    """A name that is a file's, too: people call things what they like. No two names have one."""
+    found = quote(name, safe="@+")
+    if found.startswith(".") or found.endswith(BEFORE):
+        # No folder, nothing that is hidden, and nothing that Store keeps beside another file.
+        found = found.replace(".", "%2E")
+    return found if len(found) <= _LONGEST else f"{found[:_LONGEST]}-{fingerprint(name)}"

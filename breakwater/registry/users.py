@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from breakwater.harbor.api import Harbor
-from breakwater.harbor.lists import listed
 from breakwater.registry.people_settings import User
-from breakwater.registry.plan import ADD, CHANGE, Change, call, differs
+from breakwater.registry.plan import ADD, CHANGE, Change, call, differs, never
 from breakwater.registry.read import Seen
 
 
+class Addresses:
+    """Whose e-mail addresses are whose, as Harbor is: it takes each once.
+
+    + users: all of the settings
+    """
+
+    def __init__(self, seen: Seen, users: Sequence[User]) -> None:
+        self._holders = {user.get("email"): name for name, user in seen.users.items()}
+        self._users = {user.name: user for user in users}
+
+    def holder(self, wanted: User) -> str:
+        """Whoever else has its address now; empty for nobody."""
+        found = self._holders.get(wanted.email, wanted.name)
+        return "" if found == wanted.name else found
+
+    def is_kept(self, holder: str) -> bool:
+        """Nobody wrote another one down for that user."""
+        return bool(holder) and holder not in self._users
+
+    def is_given(self, holder: str) -> bool:
+        """That user gets another one, for which it need not wait itself: of two that swap neither does."""
+        return holder in self._users and not self.holder(self._users[holder])
+
+
 def user_changes(
-    wanted: User, seen: Seen, password: Callable[[User], str], *, reset: bool = False
+    wanted: User, seen: Seen, password: Callable[[User], str], addresses: Addresses, *, reset: bool = False
 ) -> Iterator[Change]:
     """What makes this user as it shall be.
 
@@ -22,8 +45,12 @@ def user_changes(
     """
     what = f"user {wanted.name}"
     there = seen.users.get(wanted.name)
+    holder = addresses.holder(wanted)
+    taken = never(_taken(wanted, holder)) if addresses.is_kept(holder) else None
+    needs = (f"user {holder}",) if addresses.is_given(holder) else ()
     if there is None:
-        yield Change(ADD, what, partial(_make, wanted, password))
+        act = taken or partial(_make, wanted, password)
+        yield Change(ADD, what, act, needs=needs)
         return
     number = int(there["user_id"])
     profile = {"email": wanted.email, "realname": wanted.real_name or wanted.name}
@@ -32,13 +59,22 @@ def user_changes(
         said = tuple(differs(key, live[key], value) for key, value in profile.items() if live[key] != value)
         # What is not sent is emptied.
         body = {**profile, "comment": str(there.get("comment") or "")}
-        yield Change(CHANGE, what, call("PUT", f"/users/{number}", body), said)
+        act = taken or call("PUT", f"/users/{number}", body)
+        yield Change(CHANGE, what, act, said, needs)
     if bool(there.get("sysadmin_flag")) != wanted.admin:
         said = (differs("admin", bool(there.get("sysadmin_flag")), wanted.admin),)
         act = call("PUT", f"/users/{number}/sysadmin", {"sysadmin_flag": wanted.admin})
         yield Change(CHANGE, f"rights of {wanted.name}", act, said)
     if reset:
         yield Change(CHANGE, f"password of {wanted.name}", partial(_reset, wanted, number, password))
+
+
+def _taken(wanted: User, holder: str) -> str:
+    """Why it is not tried. Harbor's own words are the same for a name that is there."""
+    return (
+        f"its e-mail {wanted.email} is that of user {holder}, who is in Harbor and in no settings; Harbor"
+        f" takes each once, and renames nobody: write another e-mail here, or give {holder} another one there"
+    )
 
 
 def _reset(wanted: User, number: int, password: Callable[[User], str], harbor: Harbor) -> None:
@@ -57,13 +93,7 @@ def _make(wanted: User, password: Callable[[User], str], harbor: Harbor) -> None
         "password": password(wanted),
         "comment": "",
     }
-    harbor.call("POST", "/users", body=body)
+    made = harbor.call("POST", "/users", body=body)
     if wanted.admin:
-        number = user_id(harbor, wanted.name)
+        number = int(made.headers["Location"].rpartition("/")[2])
         harbor.call("PUT", f"/users/{number}/sysadmin", body={"sysadmin_flag": True})
-
-
-def user_id(harbor: Harbor, name: str) -> int:
-    """The number of a user that is there."""
-    found = listed(harbor, "/users", {"q": f"username={name}"})
-    return next(int(user["user_id"]) for user in found if user["username"] == name)

@@ -142,8 +142,8 @@ def test_each_change_by_hand_is_in_the_plan_and_put_back(story: Lab) -> None:
 
     planned = set(re.findall(r"^    ([+~-] .*)$", repaired.output, re.MULTILINE))
     assert planned == {
-        "~ configuration: self_registration: on, and shall be off;"
-        " banner_message: nothing, and shall be of the story",
+        "~ configuration: banner_message: nothing, and shall be of the story;"
+        " self_registration: on, and shall be off",
         "~ project kaps: public: true, and shall be false",
         "~ quota of kaps: quota: 1GiB, and shall be none",
         "~ member openstack of kaps: role: projectAdmin, and shall be developer",

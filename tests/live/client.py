@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import ssl
+from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
@@ -26,7 +27,7 @@ class Live:
         self.url, self.ca, self.admin = url.rstrip("/"), ca, (user, password)
         # Whatever the cases make begins so: a person finds what a killed run left.
         self.prefix = f"breakwater-live-{secrets.token_hex(4)}"
-        self._made: list[str] = []
+        self._undo: list[Callable[[], str]] = []
         self._count = 0
         self._client = httpx.Client(
             verify=ssl.create_default_context(cafile=ca),
@@ -94,17 +95,43 @@ class Live:
 
     def later(self, path: str) -> None:
         """Delete this when the case is over, before what was made earlier."""
-        self._made.append(path)
+        self._undo.append(lambda: self._refused("DELETE", path))
+
+    def later_named(self, path: str, field: str, name: str) -> None:
+        """Delete what is called so by then.
+
+        + path: of the list that it is in
+        """
+
+        def gone() -> str:
+            response = self.ask("GET", path, params={"q": f"{field}={name}"})
+            if not response.is_success:
+                return f"{path} {name}: {response.status_code} {response.text[:200]}"
+            numbers = [each.get("user_id", each.get("id")) for each in response.json()]
+            return "; ".join(filter(None, (self._refused("DELETE", f"{path}/{one}") for one in numbers)))
+
+        self._undo.append(gone)
+
+    def put_back(self, path: str, body: Any) -> None:
+        """PUT this when the case is over: what was there before."""
+        self._undo.append(lambda: self._refused("PUT", path, body))
 
     def clean(self) -> None:
-        """Delete what the case made, the newest first; every one is tried."""
+        """Undo what the case did, the newest first; all of it is tried."""
         left = []
-        while self._made:
-            path = self._made.pop()
-            response = self.ask("DELETE", path)
-            if response.status_code not in (200, 202, 404):
-                left.append(f"{path}: {response.status_code} {response.text[:200]}")
-        assert not left, f"left in Harbor: {left}"
+        while self._undo:
+            left.append(self._undo.pop()())
+        assert not any(left), f"left in Harbor: {list(filter(None, left))}"
+
+    def _refused(self, method: str, path: str, body: Any = None) -> str:
+        """Why it was not done; empty when it was, or was so already."""
+        response = self.ask(method, path, body=body)
+        right = response.is_success or (method == "DELETE" and response.status_code == 404)
+        return "" if right else f"{method} {path}: {response.status_code} {response.text[:200]}"
+
+    def setting(self, key: str) -> Any:
+        """A key of the whole Harbor's configuration."""
+        return self.call("GET", "/configurations", 200).json()[key]["value"]
 
     def project(self, public: bool = False) -> str:
         """A project's name."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from breakwater.harbor.api import Harbor
+from tests.bastion import Bastion
 from tests.live.client import Live
 
 
@@ -52,6 +54,16 @@ def ca(harbor: Live) -> str:
     if harbor.ca is None:
         pytest.skip("breakwater's own client needs --ca FILE")
     return harbor.ca
+
+
+@pytest.fixture
+def bastion(harbor: Live, ca: str, tmp_path: Path) -> Bastion:
+    """A bastion whose runs make what is in this Harbor so."""
+
+    def administrator() -> Harbor:
+        return Harbor(harbor.url, ca, *harbor.admin)
+
+    return Bastion(administrator, harbor.host, tmp_path / "registry")
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """`registry` of the settings on a Harbor that runs: made so, used, left alone, put back; in our own names."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from breakwater.harbor.api import Harbor
 from breakwater.registry_client import Registry
 from breakwater.registry_errors import RegistryError
 from breakwater.small_image import unique
@@ -15,18 +13,12 @@ from tests.live.client import NOBODY, Live
 
 
 @pytest.fixture
-def bastion(harbor: Live, ca: str, tmp_path: Path) -> Bastion:
-    def administrator() -> Harbor:
-        return Harbor(harbor.url, ca, *harbor.admin)
-
-    return Bastion(administrator, harbor.host, tmp_path / "registry")
-
-
-@pytest.fixture
 def wanted(harbor: Live) -> dict[str, Any]:
     """The blog post's: a private project without a limit, a developer in it, a guest, a robot, a webhook."""
     project, developer, guest = harbor.name("kaps"), harbor.name("openstack"), harbor.name("guest")
     people = [{"name": name, "email": f"{name}@example.org"} for name in (developer, guest)]
+    for name in (developer, guest):
+        harbor.later_named("/users", "username", name)
     for path in (f"/projects/{project}", f"/projects/{project}/repositories/image"):
         harbor.later(path)
     members = [{"user": developer, "role": "developer"}, {"user": guest, "role": "guest"}]
@@ -51,29 +43,26 @@ def test_made_used_and_left_alone(harbor: Live, ca: str, bastion: Bastion, wante
     [project], [developer, guest] = wanted["projects"], [user["name"] for user in wanted["users"]]
     # Harbor has a vulnerable image's pull refused, and ours was never looked at.
     del project["prevent_vulnerable"]
-    try:
-        bastion.make(wanted)
-        assert bastion.make(wanted) == []
-        robot = f"robot${project['name']}+ci"
-        for who, folder, pushes in (
-            (developer, "users", True),
-            (guest, "users", False),
-            (robot, "robots", True),
-        ):
-            secret = (bastion.folder / folder / who).read_text().strip()
-            with Registry(harbor.host, ca, who, secret) as door:
-                if pushes:
-                    image = unique("amd64")
-                    door.push(f"{project['name']}/image", "1", image)
-                    assert door.pull(f"{project['name']}/image", "1") == image
-                else:
-                    with pytest.raises(RegistryError, match="may not push"):
-                        door.push(f"{project['name']}/image", "2", unique("amd64"))
-        seen = [found["name"] for found in harbor.call("GET", "/projects", 200, who=NOBODY).json()]
-        assert project["name"] not in seen
-        harbor.call("GET", f"/projects/{project['name']}", 401, 403, who=NOBODY)
-    finally:
-        remove_users(harbor, developer, guest)
+    bastion.make(wanted)
+    assert bastion.make(wanted) == []
+    robot = f"{project['name']}+ci"
+    for who, folder, prefix, pushes in (
+        (developer, "users", "", True),
+        (guest, "users", "", False),
+        (robot, "robots", harbor.setting("robot_name_prefix"), True),
+    ):
+        secret = (bastion.folder / folder / who).read_text().strip()
+        with Registry(harbor.host, ca, f"{prefix}{who}", secret) as door:
+            if pushes:
+                image = unique("amd64")
+                door.push(f"{project['name']}/image", "1", image)
+                assert door.pull(f"{project['name']}/image", "1") == image
+            else:
+                with pytest.raises(RegistryError, match="may not push"):
+                    door.push(f"{project['name']}/image", "2", unique("amd64"))
+    seen = [found["name"] for found in harbor.call("GET", "/projects", 200, who=NOBODY).json()]
+    assert project["name"] not in seen
+    harbor.call("GET", f"/projects/{project['name']}", 401, 403, who=NOBODY)
 
 
 def set_metadata(live: Live, project: str) -> None:
@@ -122,37 +111,26 @@ def test_what_was_changed_by_hand_is_named_and_put_back(
     harbor: Live, bastion: Bastion, wanted: dict[str, Any]
 ) -> None:
     project, people = wanted["projects"][0]["name"], [user["name"] for user in wanted["users"]]
-    try:
-        bastion.make(wanted)
-        for by_hand, said in DAMAGE.values():
-            by_hand(harbor, project)
-            assert bastion.make(wanted) == [said.replace("KAPS", project).replace("OPENSTACK", people[0])]
-            assert bastion.make(wanted) == []
-    finally:
-        remove_users(harbor, *people)
+    bastion.make(wanted)
+    for by_hand, said in DAMAGE.values():
+        by_hand(harbor, project)
+        assert bastion.make(wanted) == [said.replace("KAPS", project).replace("OPENSTACK", people[0])]
+        assert bastion.make(wanted) == []
 
 
 def test_a_rotation_ends_the_old_secret_and_an_overlap_does_not(
     harbor: Live, bastion: Bastion, wanted: dict[str, Any]
 ) -> None:
     project = wanted["projects"][0]["name"]
-    ci, one, other = (f"robot${project}+{name}" for name in ("ci", "two-a", "two-b"))
-    people = [user["name"] for user in wanted["users"]]
-    try:
-        bastion.make(wanted)
-        before = {name: (bastion.folder / "robots" / name).read_text().strip() for name in (ci, one)}
-        bastion.make(wanted, rotate={"all"})
-        with bastion.administrator() as client:
-            assert not client.admits(ci, before[ci])
-            assert client.admits(one, before[one])
-            for name in (ci, other):
-                assert client.admits(name, (bastion.folder / "robots" / name).read_text().strip())
-        assert bastion.make(wanted) == []
-    finally:
-        remove_users(harbor, *people)
-
-
-def remove_users(harbor: Live, *names: str) -> None:
-    for user in harbor.call("GET", "/users?page_size=100", 200).json():
-        if user["username"] in names:
-            harbor.call("DELETE", f"/users/{user['user_id']}", 200)
+    ci, one, other = (f"{project}+{name}" for name in ("ci", "two-a", "two-b"))
+    prefix = harbor.setting("robot_name_prefix")
+    bastion.make(wanted)
+    before = {name: (bastion.folder / "robots" / name).read_text().strip() for name in (ci, one)}
+    bastion.make(wanted, rotate={"all"})
+    with bastion.administrator() as client:
+        assert not client.admits(f"{prefix}{ci}", before[ci])
+        assert client.admits(f"{prefix}{one}", before[one])
+        for name in (ci, other):
+            secret = (bastion.folder / "robots" / name).read_text().strip()
+            assert client.admits(f"{prefix}{name}", secret)
+    assert bastion.make(wanted) == []

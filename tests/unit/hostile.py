@@ -85,7 +85,8 @@ OF_THE_REGISTRY: dict[tuple[str, ...], list[Any]] = {
     ("Endpoint.name",): ["hub", "../x", "a/b", "it's $HOME"],
     ("ProjectRobot.name", "SystemRobot.name"): ["ci", "c_d.e-f", "1e3"],
     ("Label.name", "Webhook.name", "Oidc.name"): ["tested", "a b", "'; id"],
-    ("description", "real_name", "banner"): ["", "what it's for", "$(id) {{ x }}", "ä 💣"],
+    ("description", "banner"): ["", "what it's for", "$(id) {{ x }}", "ä 💣"],
+    ("real_name",): ["", "O'Neill & `id`", "ä 💣"],
     ("quota",): ["none", "50GiB", "1Mi", -1],
     ("proxy_cache",): ["hub"],
     ("cve_allowlist",): ["CVE-2024-12345"],
@@ -96,7 +97,7 @@ OF_THE_REGISTRY: dict[tuple[str, ...], list[Any]] = {
     ("color",): ["#0065AB", "#ffffff"],
     ("tags", "repositories", "except_tags", "except_repositories"): ["**", "v*", "{a,b}-?", "$x"],
     ("schedule", "scan_all"): ["0 0 3 * * *", "0 */5 1-7 * JAN MON"],
-    ("Webhook.address",): ["http://ci.example.org/x?y=$(id)", "https://[fd00::1]:8443/"],
+    ("Webhook.address",): ["http://ci.example.org/x?y=$(id)", "https://[fd00::1]:8443/", "env:A"],
     ("auth_header",): ["env:A"],
     ("events",): ["PUSH_ARTIFACT", "QUOTA_WARNING"],
     ("email",): ["ann@example.org"],
@@ -129,7 +130,7 @@ NUMBERS = {
     **dict.fromkeys(("keep_pushed", "keep_pulled"), (1, 10_000)),
     **dict.fromkeys(("days", "pushed_days", "pulled_days", "robot_days"), (1, 36_500)),
     **dict.fromkeys(("token_minutes", "session_minutes"), (1, 525_600)),
-    "keep_hours": (0, 240_000),
+    "keep_hours": (1, 240_000),
     "database_start": (300, 7200),
 }
 FRAGMENTS = [
@@ -178,7 +179,8 @@ def good(hint: Any, key: str) -> st.SearchStrategy[Any]:
     if hint is bool:
         return st.booleans()
     if hint is int:
-        return st.integers(*NUMBERS.get(key, (1, 1)))
+        # Some are written as text, such as 50GiB.
+        return st.sampled_from(GOOD[key]) if key in GOOD else st.integers(*NUMBERS.get(key, (1, 1)))
     if model := model_of(hint):
         group = good_group(model)
         several = LISTED.get(model, with_names_of_their_own)
@@ -203,12 +205,8 @@ def models_below(model: type[Any]) -> list[type[Any]]:
 def good_group(model: type[Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Keys of a model with right values, those that are required and any of the others."""
     hints, fields = get_type_hints(model), model.__pydantic_fields__
-    keys = {
-        key: st.sampled_from(good_texts(model, key))
-        if f"{model.__name__}.{key}" in GOOD
-        else good(hints[key], key)
-        for key in keys_of(model)
-    }
+    of_its_own = {key: f"{model.__name__}.{key}" for key in keys_of(model)}
+    keys = {key: good(hints[key], own if own in GOOD else key) for key, own in of_its_own.items()}
     required = {key: value for key, value in keys.items() if fields[key].is_required()}
     group = st.fixed_dictionaries(
         required, optional={key: keys[key] for key in keys.keys() - required.keys()}
@@ -278,7 +276,8 @@ def with_one_of_both(member: dict[str, Any]) -> dict[str, Any]:
 
 def with_one_of_each(selection: dict[str, Any]) -> dict[str, Any]:
     """What is chosen, or what is left out; of a rule also one way to keep."""
-    found = {key: selection[key] for key in selection if not key.startswith("except")}
+    both = {f"except_{key}" for key in ("tags", "repositories") if key in selection}
+    found = {key: selection[key] for key in selection if key not in both}
     ways = [key for key in KEEPS if found.get(key)]
     return {key: found[key] for key in found if key not in ways[1:]}
 

@@ -22,6 +22,7 @@ SETTINGS = {
     *("harbor.contradictions", "harbor.extra_values", "harbor.chart_paths"),
     *("trust.settings", "proxy.settings", "proxy.limits", "proxy.contradictions"),
     *("registry.settings", "registry.limits", "registry.permissions", "registry.contradictions"),
+    "registry.cron",
     *(f"registry.{part}_settings" for part in ("project", "people", "policy", "robot", "system")),
 }
 # What ties a run together: it may know everything, so nobody below it may know it.

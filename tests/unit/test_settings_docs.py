@@ -120,3 +120,8 @@ def test_every_key_says_why_and_what_is_allowed() -> None:
             extra = model.__pydantic_fields__[key].json_schema_extra
             assert isinstance(extra, dict)
             assert extra["allowed"], key
+
+
+def test_what_is_kept_as_a_number_and_written_as_text_is_said_to_be_text() -> None:
+    assert "| `registry.system.quota` | text |" in settings_page()
+    assert "| `registry.system.token_minutes` | whole number |" in settings_page()

@@ -1,5 +1,6 @@
 """A Kubernetes API with what a run asks for: objects in memory, ready as soon as they are made."""
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -45,6 +46,8 @@ class FakeCluster:
             metadata["namespace"] = collection.split("/namespaces/")[1].split("/")[0]
         metadata.setdefault("resourceVersion", str(self.made))
         item.setdefault("status", self.statuses.get(collection.rpartition("/")[2], {}))
+        for key, text in item.pop("stringData", {}).items():
+            item.setdefault("data", {})[key] = base64.b64encode(text.encode()).decode()
         self.objects.setdefault(collection, []).append(item)
 
     def add_node(
@@ -78,8 +81,12 @@ class FakeCluster:
         )
 
     def found(self, collection: str, query: dict[str, list[str]]) -> list[Object]:
-        """The objects of a collection that a label or field selector names."""
-        items = self.objects.get(collection, [])
+        """The objects of a collection that a label or field selector names; of all namespaces without one."""
+        items = list(self.objects.get(collection, []))
+        if "/namespaces/" not in collection:
+            root, _, kind = collection.rpartition("/")
+            inner = [path for path in self.objects if path.startswith(f"{root}/namespaces/")]
+            items += [i for path in inner if path.endswith(f"/{kind}") for i in self.objects[path]]
         for part in query.get("labelSelector", [""])[0].split(","):
             key, _, value = part.partition("=")
             if key:
@@ -176,10 +183,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, {"kind": "Status", "message": "not found"})
         elif strategic and any(path.startswith(part) for part in self.fake.plain):
             self._send(415, {"kind": "Status", "message": "accepted media types include merge-patch"})
-        elif query.get("dryRun") != ["All"]:
-            self._send(500, {"kind": "Status", "message": "this fake only patches in a dry run"})
-        else:
+        elif query.get("dryRun") == ["All"]:
             self._send(200, _patched(live, body))
+        else:
+            collection = path.rpartition("/")[0]
+            self.fake.objects[collection].remove(live)
+            self.fake.add(collection, changed := _patched(live, body))
+            self._send(200, changed)
 
     def do_DELETE(self) -> None:
         path, query = self._begin()

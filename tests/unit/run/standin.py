@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from harbor_certificates import Authority
 
@@ -17,6 +18,8 @@ from lab import gobuild, standins
 DOMAIN, ADDRESS, PASSWORD = "registry.example.org", "127.0.0.1", "A-first-passw0rd"
 # Seconds from the start to the first answer.
 _START = 60
+# A call of ours, which is not counted.
+_MARK = "/ping?mark="
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,31 @@ class Standin:
 
     def writes(self) -> list[str]:
         """Method and path of every call that may have changed something, by its own access log."""
-        asked = re.findall(r'"([A-Z]+) (/api/\S*) HTTP', self.log.read_text())
-        return [f"{method} {path}" for method, path in asked if method not in ("GET", "HEAD")]
+        return [asked for asked in self._asked() if not asked.startswith(("GET ", "HEAD "))]
 
     def calls(self) -> int:
         """How often its API was asked."""
-        return len(re.findall(r'"[A-Z]+ /api/', self.log.read_text()))
+        return len(self._asked())
+
+    def _asked(self) -> list[str]:
+        """Every call that was answered so far. Each is written down after its answer: so ask once more."""
+        mark = f"{_MARK}{uuid4().hex}"
+        with self.administrator() as harbor:
+            harbor.call("GET", mark)
+        end = time.monotonic() + _START
+        while mark not in (text := self.log.read_text()):
+            assert time.monotonic() < end, "the stand-in writes no log"
+            time.sleep(0.01)
+        found = re.findall(r'"([A-Z]+) (/api/\S*) HTTP', text)
+        return [f"{method} {path}" for method, path in found if _MARK not in path]
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Standin]:
-    """One that answers, until the end."""
+def running(folder: Path, *, scanner: bool = False) -> Iterator[Standin]:
+    """One that answers, until the end.
+
+    + scanner: somebody is there to scan, and finds nothing
+    """
     program = gobuild.build(standins.FOLDER / "harbor", "harbor") / "harbor"
     authority = Authority(folder / "authority")
     pem = str(authority.sign(ADDRESS, DOMAIN))
@@ -56,6 +73,7 @@ def running(folder: Path) -> Iterator[Standin]:
     found = Standin(_free_port(), str(authority.ca), folder / "log")
     argv = [str(program), "all", "--dir", str(folder / "data"), "--listen", f"{ADDRESS}:{found.port}"]
     argv += ["--admin-password-file", str(folder / "password"), "--cert", pem, "--key", pem]
+    argv += ["--trivy"] if scanner else []
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=log)
     try:

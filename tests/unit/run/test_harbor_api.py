@@ -63,7 +63,7 @@ HEALTHY = {"status": "healthy", "components": [{"name": "core", "status": "healt
 
 def test_what_is_sent(ca: str) -> None:
     answers = Answers(answer(200, {"harbor_version": "v2.15.1-3b4e9d2c"}))
-    assert answers.harbor(ca).version() == "v2.15.1-3b4e9d2c"
+    assert answers.harbor(ca).call("GET", "/systeminfo").json() == {"harbor_version": "v2.15.1-3b4e9d2c"}
     [asked] = answers.asked
     assert (asked.method, str(asked.url)) == ("GET", "https://10.0.0.21:30003/api/v2.0/systeminfo")
     assert httpx.BasicAuth("admin", SECRET)._auth_header == asked.headers["Authorization"]
@@ -137,29 +137,45 @@ def test_no_version_without_the_right_password(ca: str) -> None:
         Answers(answer(200, {"auth_mode": "db_auth"})).harbor(ca).version()
 
 
+READ_ONLY = "The system is in read only mode. Any modification is prohibited."
+
+
 @pytest.mark.parametrize(
     ("response", "said"),
     [
-        (refused(412, "first line\nsecond line"), "answered 412: first line; is it a Harbor"),
-        (refused(500, "internal server error"), "answered 500: internal server error; see `kubectl"),
-        (httpx.Response(500), "answered 500: Internal Server Error; see"),
+        (refused(412, "first line\nsecond line"), "answered 412: first line; end what it names first"),
+        (
+            refused(500, "internal server error"),
+            "answered 500: internal server error, 4 times in 0 s; see `k",
+        ),
+        (httpx.Response(500), "answered 500: Internal Server Error, 4 times in 0 s; see"),
         (
             httpx.Response(403, html="<html><h1>403</h1>"),
             "answered 403: Forbidden; it takes an administrator",
         ),
-        (httpx.Response(400, text="\n  plain words\nmore"), "answered 400: plain words;"),
+        (refused(403, READ_ONLY), f"answered 403: {READ_ONLY}; end that in its configuration"),
+        (refused(404, "project x not found"), "answered 404: project x not found; somebody removed it"),
+        (
+            refused(409, "user x or email y already exists"),
+            "answered 409: user x or email y already exists; so",
+        ),
+        (httpx.Response(405), "answered 405: Method Not Allowed; is it a Harbor of the version in the"),
+        (httpx.Response(400, text="\n  plain words\nmore"), "answered 400: plain words; change what it does"),
         (answer(400, {"errors": []}), "answered 400: {"),
         (answer(400, {"errors": [{"message": "x" * 500}]}), "answered 400: " + "x" * 199 + "…;"),
         (refused(400, "a\x1b[31mb"), "answered 400: a [31mb;"),
     ],
 )
-def test_what_an_error_says(ca: str, response: httpx.Response, said: str) -> None:
+def test_what_an_error_says(
+    ca: str, monkeypatch: pytest.MonkeyPatch, response: httpx.Response, said: str
+) -> None:
+    monkeypatch.setattr(harbor_api.time, "monotonic", lambda: 0.0)
     with pytest.raises(HarborError) as caught:
-        Answers(response).harbor(ca).ping()
+        Answers(response).harbor(ca).call("GET", "/ping")
     assert str(caught.value).startswith(f"harbor: GET /ping: {said}")
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_reading_call_is_made_again_while_nobody_is_ready(
     ca: str, status: int, pauses: list[float]
 ) -> None:
@@ -171,38 +187,87 @@ def test_a_reading_call_is_made_again_while_nobody_is_ready(
 @pytest.mark.parametrize(
     "problem", [httpx.ConnectError("refused"), httpx.ReadTimeout(""), httpx.Response(503)]
 )
-def test_and_not_for_ever(ca: str, problem: Any, pauses: list[float]) -> None:
-    answers = Answers(problem)
-    with pytest.raises(HarborError):
-        answers.harbor(ca).ping()
+def test_and_not_for_ever_which_is_said(ca: str, monkeypatch: pytest.MonkeyPatch, problem: Any) -> None:
+    clock, answers = Clock(monkeypatch, 30), Answers(problem)
+    with pytest.raises(HarborError, match="4 times in 127 s; see `kubectl"):
+        clock.harbor(ca, answers).call("GET", "/ping")
     assert len(answers.asked) == 4
-    assert pauses == [1, 2, 4]
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 409, 500])
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 412])
 def test_what_is_an_answer_is_not_asked_again(ca: str, status: int) -> None:
     answers = Answers(httpx.Response(status))
     with pytest.raises(HarborError) as caught:
-        answers.harbor(ca).ping()
+        answers.harbor(ca).call("GET", "/ping")
     assert caught.value.status == status
     assert len(answers.asked) == 1
 
 
 @pytest.mark.parametrize(
-    ("problem", "calls"),
+    ("asked", "paused"),
     [
-        (httpx.ReadTimeout(""), 1),
-        (httpx.Response(502), 1),
-        (httpx.ConnectError("refused"), 4),
-        (httpx.Response(429), 4),
-        (httpx.Response(503), 4),
+        ("7", [7]),
+        ("0", [1]),
+        ("soon", [1]),
+        ("", [1]),
+        # A time that is over.
+        ("Wed, 21 Oct 2015 07:28:00 GMT", [1]),
     ],
 )
-def test_a_writing_call_is_made_again_only_when_it_never_arrived(ca: str, problem: Any, calls: int) -> None:
-    answers = Answers(answer(200, {"user_id": 1}), problem)
+def test_who_wants_to_be_left_alone_is(ca: str, pauses: list[float], asked: str, paused: list[float]) -> None:
+    answers = Answers(httpx.Response(429, headers={"Retry-After": asked}), answer(200, HEALTHY))
+    assert answers.harbor(ca).health().status == "healthy"
+    assert pauses == paused
+
+
+def test_but_no_run_stands_still_for_long(ca: str, pauses: list[float]) -> None:
+    answers = Answers(httpx.Response(429, headers={"Retry-After": "3600"}))
+    said = "answered 429: Too Many Requests, it wants to be left alone for 3600 s; see `kubectl"
+    with pytest.raises(HarborError, match=said):
+        answers.harbor(ca).call("POST", "/projects", body={})
+    assert len(answers.asked) == 1
+    assert pauses == []
+
+
+# A call -> what may go wrong -> how often it is made, and whether it may be done afterwards.
+@pytest.mark.parametrize(
+    ("method", "path", "problem", "calls", "changed"),
+    [
+        ("POST", "/projects", httpx.ReadTimeout(""), 1, 1),
+        ("POST", "/projects", httpx.Response(502), 1, 1),
+        ("POST", "/projects", httpx.Response(500), 1, 1),
+        ("POST", "/projects", httpx.Response(409), 1, 0),
+        ("POST", "/projects", httpx.Response(429), 4, 0),
+        ("POST", "/projects", httpx.Response(503), 4, 0),
+        ("POST", "/projects", httpx.ConnectError("refused"), 4, 0),
+        ("PATCH", "/robots/1", httpx.ReadTimeout(""), 1, 1),
+        # The same twice is the same.
+        ("PUT", "/quotas/1", httpx.ReadTimeout(""), 4, 1),
+        ("PUT", "/quotas/1", httpx.Response(504), 4, 1),
+        ("PUT", "/quotas/1", httpx.Response(500), 1, 1),
+        ("DELETE", "/quotas/1", httpx.Response(502), 4, 1),
+        # But Harbor refuses a password that it has.
+        ("PUT", "/users/1/password", httpx.ReadTimeout(""), 1, 1),
+        ("PUT", "/users/1/password", httpx.Response(502), 1, 1),
+        ("PUT", "/users/1/password", httpx.Response(503), 4, 0),
+        ("GET", "/projects", httpx.ReadTimeout(""), 4, 0),
+    ],
+)
+def test_a_writing_call_is_made_again_only_where_that_does_no_harm(
+    ca: str, method: str, path: str, problem: Any, calls: int, changed: int
+) -> None:
+    answers = Answers(problem)
+    harbor = answers.harbor(ca)
     with pytest.raises(HarborError):
-        answers.harbor(ca).change_password("admin", SECRET, "An0ther-one")
-    assert len([asked for asked in answers.asked if asked.method == "PUT"]) == calls
+        harbor.call(method, path, body={})
+    assert (len(answers.asked), harbor.changed) == (calls, changed)
+
+
+def test_what_an_earlier_try_removed_is_gone(ca: str) -> None:
+    removed = Answers(httpx.ReadTimeout(""), httpx.Response(404))
+    assert removed.harbor(ca).call("DELETE", "/projects/1").status_code == 404
+    with pytest.raises(HarborError, match="answered 404"):
+        Answers(httpx.Response(503), httpx.Response(404)).harbor(ca).call("DELETE", "/projects/1")
 
 
 def test_a_wrong_certificate_is_not_asked_again(ca: str) -> None:
@@ -212,7 +277,7 @@ def test_a_wrong_certificate_is_not_asked_again(ca: str) -> None:
     )
     answers = Answers(httpx.ConnectError(text))
     with pytest.raises(HarborError) as caught:
-        answers.harbor(ca).ping()
+        answers.harbor(ca).call("GET", "/ping")
     assert len(answers.asked) == 1
     assert caught.value.said == (
         "its certificate is not to be trusted: IP address mismatch, certificate is not valid for '10.0.0.21'."
@@ -321,6 +386,7 @@ def test_no_secret_is_said(ca: str, caplog: pytest.LogCaptureFixture) -> None:
         {"secret": 'a"b\\c-secret'},
         {"credential": {"access_key": "ann", "access_secret": 'a"b\\c-secret'}},
         {"targets": [{"auth_header": 'a"b\\c-secret'}]},
+        {"targets": [{"address": 'https://hooks.example.org/a"b\\c-secret'}]},
         {"oidc_client_secret": 'a"b\\c-secret', "oidc_name": "x"},
     ],
 )

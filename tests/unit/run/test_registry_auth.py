@@ -73,3 +73,52 @@ def test_a_secret_that_cannot_be_read_is_named(bastion: Bastion, secret: Path) -
     secret.chmod(0o644)
     with pytest.raises(Refusal, match=r"auth: .*client-secret"):
         bastion.make(oidc(secret))
+
+
+DN = "CN=Devs,ou=Groups,dc=example,dc=org"
+LDAP: dict[str, Any] = {"url": "ldaps://ldap.example.org", "base_dn": "dc=example,dc=org"}
+
+
+def of_groups(*members: dict[str, str], **auth: Any) -> dict[str, Any]:
+    return {**auth, "projects": [{"name": "kaps", "members": list(members)}]}
+
+
+def test_groups_of_a_directory_are_known_by_their_dn(bastion: Bastion) -> None:
+    auth = {"auth": {"mode": "ldap", "ldap": LDAP}}
+    member = {"group": DN, "role": "developer"}
+    first = bastion.make(of_groups(member, **auth))
+    assert f"+ member {DN.lower()} of kaps: developer" in first
+    with bastion.administrator() as harbor:
+        [found] = harbor.call("GET", "/usergroups").json()
+        names = {each["entity_name"] for each in harbor.call("GET", "/projects/kaps/members").json()}
+    # Harbor calls it otherwise than it was asked for.
+    assert (found["ldap_group_dn"], found["group_name"]) == (DN.lower(), "devs")
+    assert names == {"admin", "devs"}
+    assert bastion.make(of_groups(member, **auth)) == []
+    # Another spelling is the same group, and without registry.auth the mode is the one that Harbor has.
+    guest = {"group": DN.upper(), "role": "guest"}
+    assert bastion.make(of_groups(guest)) == [
+        f"~ member {DN.lower()} of kaps: role: developer, and shall be guest"
+    ]
+    assert bastion.make(of_groups(guest)) == []
+    assert bastion.make({**of_groups(), "prune": {"members": True}}) == [
+        f"- member {DN.lower()} of kaps: guest"
+    ]
+
+
+def test_groups_of_a_provider_are_known_by_their_name(bastion: Bastion, secret: Path) -> None:
+    bastion.make(oidc(secret))
+    # Two that differ in capitals are two.
+    both = [{"group": name, "role": "guest"} for name in ("builders", "Builders")]
+    assert bastion.make(of_groups(*both)) == [
+        "~ member builders of kaps: role: developer, and shall be guest",
+        "+ member Builders of kaps: guest",
+    ]
+    assert bastion.make(of_groups(*both)) == []
+
+
+def test_without_groups_none_is_tried(bastion: Bastion) -> None:
+    with pytest.raises(
+        Refusal, match=r"member x of kaps: this Harbor has no groups: it checks logins by datab"
+    ):
+        bastion.make(of_groups({"group": "x", "role": "guest"}))

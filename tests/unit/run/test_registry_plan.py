@@ -1,6 +1,8 @@
 """A plan: in an order that works, shown within reason, carried out past failures, saying how far it is."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
@@ -9,9 +11,9 @@ from breakwater.commands import Refusal
 from breakwater.harbor.api import Harbor
 from breakwater.registry import apply as applying
 from breakwater.registry.apply import apply
-from breakwater.registry.plan import ADD, CHANGE, Change, Plan, in_order, never
+from breakwater.registry.plan import ADD, CHANGE, Change, Plan, in_order, never, of_things
 
-NOBODY: Harbor = None  # type: ignore[assignment]
+NOBODY = cast(Harbor, SimpleNamespace(changed=0))
 
 
 def change(what: str, *needs: str, act: Callable[[Harbor], None] = lambda harbor: None) -> Change:
@@ -51,6 +53,35 @@ def test_failures_are_named_with_all_that_hangs_on_them() -> None:
         "cache: not tried, because endpoint failed",
         "member of it: not tried, because endpoint failed",
     ]
+
+
+def test_a_thing_that_could_not_be_changed_is_there_all_the_same() -> None:
+    of_kaps = [Change(CHANGE, "project kaps", never("not now")), change("project new", act=never("not now"))]
+    plan = [*of_things(of_kaps), change("member", "project kaps"), change("other member", "project new")]
+    outcome = apply(plan, NOBODY, print)
+    assert [done.what for done in outcome.done] == ["member"]
+    assert outcome.problems()[-1] == "other member: not tried, because project new failed"
+    # What a login needs is a change that was made, and not a thing.
+    failed = [Change(CHANGE, "secret of robot", never("not now")), change("pull secret", "secret of robot")]
+    assert len(apply(failed, NOBODY, print).problems()) == 2
+
+
+def test_what_failed_on_the_way_may_be_there() -> None:
+    harbor = SimpleNamespace(changed=0)
+
+    def fails_late(_: Harbor) -> None:
+        harbor.changed += 1
+        raise Refusal("no answer")
+
+    plan = [
+        change("begun", act=fails_late),
+        change("not begun", act=never("not now")),
+        change("left", "not begun"),
+        change("done"),
+    ]
+    outcome = apply(plan, cast(Harbor, harbor), print)
+    assert [change.what for change in outcome.begun] == ["begun"]
+    assert outcome.untouched() == {"not begun", "left"}
 
 
 def test_an_answer_that_is_none_of_harbors_is_a_failure_too() -> None:

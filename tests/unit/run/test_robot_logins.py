@@ -17,7 +17,8 @@ from breakwater.harbor.api import Harbor
 from breakwater.registry import robots
 from tests.bastion import Bastion
 
-CI = "robot$kaps+ci"
+# As plans and files call it, and as it logs in.
+CI, LOGIN = "kaps+ci", "robot$kaps+ci"
 PLACE = ("apps", "breakwater-kaps.ci")
 
 
@@ -40,11 +41,11 @@ def registry(**robot: Any) -> dict[str, Any]:
     return {"projects": [{"name": "kaps", "robots": [{"name": "ci", **robot}]}]}
 
 
-def admitted(bastion: Bastion, full: str = CI) -> str:
+def admitted(bastion: Bastion, name: str = CI, prefix: str = "robot$") -> str:
     """The secret that is kept, and that Harbor lets the robot in with."""
-    secret = (bastion.folder / "robots" / full).read_text().strip()
+    secret = (bastion.folder / "robots" / name).read_text().strip()
     with bastion.administrator() as harbor:
-        assert harbor.admits(full, secret)
+        assert harbor.admits(f"{prefix}{name}", secret)
     return secret
 
 
@@ -59,7 +60,7 @@ def login(bastion: Bastion) -> tuple[str, str]:
 def test_a_rotation_replaces_secret_and_pull_secret(bastion: Bastion) -> None:
     bastion.make(registry(pull_secrets=["apps"]))
     first = admitted(bastion)
-    assert login(bastion) == (CI, first)
+    assert login(bastion) == (LOGIN, first)
     assert bastion.make(registry(pull_secrets=["apps"])) == []
     assert bastion.make(registry(pull_secrets=["apps"]), rotate={"kaps+ci"}) == [
         f"~ secret of robot {CI}: another one",
@@ -67,9 +68,9 @@ def test_a_rotation_replaces_secret_and_pull_secret(bastion: Bastion) -> None:
     ]
     second = admitted(bastion)
     assert second != first
-    assert login(bastion) == (CI, second)
+    assert login(bastion) == (LOGIN, second)
     with bastion.administrator() as harbor:
-        assert not harbor.admits(CI, first)
+        assert not harbor.admits(LOGIN, first)
 
 
 def test_with_days_it_is_made_anew_so_that_they_begin_anew(bastion: Bastion) -> None:
@@ -101,13 +102,13 @@ def test_two_that_take_turns(bastion: Bastion) -> None:
     bastion.make(both)
     first = admitted(bastion, f"{CI}-a")
     assert bastion.make(both, rotate={"kaps+ci"})[0] == (
-        f"+ robot {CI}-b: from now on the login instead of {CI}-a, which works until the next one"
+        f"+ robot {CI}-b: from now on the login instead of {LOGIN}-a, which works until the next one"
     )
     assert admitted(bastion, f"{CI}-a") == first
-    assert login(bastion) == (f"{CI}-b", admitted(bastion, f"{CI}-b"))
+    assert login(bastion) == (f"{LOGIN}-b", admitted(bastion, f"{CI}-b"))
     assert bastion.make(both) == []
     bastion.make(both, rotate={"kaps+ci"})
-    assert login(bastion) == (f"{CI}-a", admitted(bastion, f"{CI}-a"))
+    assert login(bastion) == (f"{LOGIN}-a", admitted(bastion, f"{CI}-a"))
     assert admitted(bastion, f"{CI}-a") != first
     # What is changed by hand on the one that rests is put back, too.
     assert [line.split(":")[0] for line in bastion.make(registry(overlap=True, days=9))] == [
@@ -144,11 +145,11 @@ def test_on_another_machine_a_robot_keeps_its_secret(bastion: Bastion) -> None:
     assert bastion.make(registry()) == []
     assert [line for line in bastion.warned if "--data rotate=kaps+ci gives it a new one" in line]
     with bastion.administrator() as harbor:
-        assert harbor.admits(CI, before)
+        assert harbor.admits(LOGIN, before)
     with pytest.raises(Refusal, match=r"pull secret apps/breakwater-kaps.ci: .*--data rotate=kaps\+ci"):
         bastion.make(registry(pull_secrets=["apps"]))
     bastion.make(registry(pull_secrets=["apps"]), rotate={"kaps+ci"})
-    assert login(bastion) == (CI, admitted(bastion))
+    assert login(bastion) == (LOGIN, admitted(bastion))
 
 
 def test_a_pull_secret_that_was_edited_is_put_back_and_one_that_left_stays(bastion: Bastion) -> None:
@@ -183,6 +184,53 @@ def test_a_first_password_is_set_again_only_on_request(bastion: Bastion) -> None
     bastion.make(ann, reset_password={"ann"})
 
 
+def test_another_prefix_renames_every_robot_and_logins_follow(bastion: Bastion) -> None:
+    bastion.make(registry(pull_secrets=["apps"]))
+    secret = admitted(bastion)
+    other = {**registry(pull_secrets=["apps"], description="now"), "system": {"robot_prefix": "bot_"}}
+    try:
+        assert bastion.make(other) == [
+            "~ robot prefix: robot_name_prefix: robot$, and shall be bot_;"
+            " every robot is called otherwise from then on, 1 here, and logs in so",
+            f"~ robot {CI}: description: nothing, and shall be now",
+            "~ pull secret apps/breakwater-kaps.ci: another login",
+        ]
+        assert login(bastion) == (f"bot_{CI}", secret)
+        assert admitted(bastion, prefix="bot_") == secret
+        with bastion.administrator() as harbor:
+            assert not harbor.admits(LOGIN, secret)
+        assert bastion.make(other) == []
+        # Nothing of it is beyond the settings, under whichever name.
+        assert [line for line in bastion.warned if "robot" in line] == []
+    finally:
+        with bastion.administrator() as harbor:
+            harbor.call("PUT", "/configurations", body={"robot_name_prefix": "robot$"})
+    # Changed by hand, it is followed as well.
+    assert bastion.make(registry(pull_secrets=["apps"], description="now")) == [
+        "~ pull secret apps/breakwater-kaps.ci: another login"
+    ]
+    assert login(bastion) == (LOGIN, secret)
+
+
+def test_what_needs_another_prefix_is_not_tried_without_it(
+    bastion: Bastion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bastion.make(registry(pull_secrets=["apps"]))
+    before = dict(bastion.cluster.held)
+    call = Harbor.call
+
+    def refusing(self: Harbor, method: str, path: str, *rest: Any, **how: Any) -> Any:
+        if method == "PUT" and path == "/configurations":
+            raise Refusal("not now")
+        return call(self, method, path, *rest, **how)
+
+    monkeypatch.setattr(Harbor, "call", refusing)
+    with pytest.raises(Refusal) as refusal:
+        bastion.make({**registry(pull_secrets=["apps"]), "system": {"robot_prefix": "bot_"}})
+    assert "pull secret apps/breakwater-kaps.ci: not tried, because robot prefix failed" in str(refusal.value)
+    assert bastion.cluster.held == before
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -201,4 +249,4 @@ def robot(bastion: Bastion) -> dict[str, Any]:
         found: list[dict[str, Any]] = harbor.call(
             "GET", "/robots", query={"q": f"Level=project,ProjectID={number}"}
         ).json()
-    return next(each for each in found if each["name"] == CI)
+    return next(each for each in found if each["name"] == LOGIN)
