@@ -11,13 +11,12 @@ from kubernetes import client, config
 from urllib3.exceptions import HTTPError
 
 from breakwater.commands import Refusal
+from breakwater.words import plain
 
 # Seconds to connect, and to wait for an answer, of each call.
 LIMIT = (5, 30)
 # Seconds between two looks, and between two lines that say what is awaited.
 _LOOK, _SAY = 1.0, 10.0
-# Characters of what pods and events say.
-_WORDS = 200
 # Seconds after which a Helm that was killed has surely ended: it is not told to wait.
 _HELM_ENDS = 30
 
@@ -193,7 +192,7 @@ def _last_words(core: client.CoreV1Api, namespace: str, pod: str, status: client
         )
     except (client.ApiException, HTTPError):
         return ""  # it is gone already, or its node is: the state says enough
-    return _plain(log)
+    return plain(log)
 
 
 def helm_owner(item: Any) -> tuple[str, str]:
@@ -211,7 +210,7 @@ def newest_event(core: client.CoreV1Api, namespace: str, name: str) -> str:
         namespace, field_selector=f"involvedObject.name={name}", _request_timeout=LIMIT
     ).items
     newest = max(events, key=lambda event: str(event.last_timestamp or event.event_time), default=None)
-    return _plain(newest.message or "") if newest else ""
+    return plain(newest.message or "") if newest else ""
 
 
 def _secret(core: client.CoreV1Api, namespace: str, name: str) -> client.V1Secret | None:
@@ -235,12 +234,6 @@ def _age(secret: client.V1Secret | None) -> float:
         times.append(secret.metadata.creation_timestamp.timestamp())
     # A clock that is ahead of ours must not lengthen the wait.
     return max(time.time() - max(times), 0) if times else 0
-
-
-def _plain(text: str) -> str:
-    """Others' words, fit for one line of a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"
 
 
 def _is_ready(node: client.V1Node) -> bool:

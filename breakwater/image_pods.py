@@ -11,6 +11,7 @@ from kubernetes import client
 
 from breakwater.cluster import LIMIT, ClusterAccess, api, newest_event, wait
 from breakwater.commands import Refusal
+from breakwater.words import plain
 
 LABEL = "breakwater.io/image-proof"
 _NAME = "breakwater-image-proof"
@@ -18,8 +19,6 @@ _NAME = "breakwater-image-proof"
 _NOBODY = 65534
 # What a container waits for while there is nothing wrong.
 _UNDER_WAY = {"", "ContainerCreating", "PodInitializing"}
-# Characters of what a kubelet says.
-_WORDS = 300
 
 
 @dataclass(frozen=True)
@@ -210,15 +209,15 @@ def _hint(words: str) -> _Hint | None:
 
 def _end_of(words: str) -> str:
     """A failed pull's last reason: containerd begins with what it meant to do."""
-    return _plain(words.rpartition('": ')[2])
+    return plain(words.rpartition('": ')[2])
 
 
 def _end(pod: client.V1Pod) -> str:
     """How it ended: its container, or what the kubelet had against it."""
     for status in pod.status.container_statuses or []:
         if ended := status.state.terminated if status.state else None:
-            return _plain(f"{ended.reason or 'ended'} {ended.exit_code} {ended.message or ''}")
-    return _plain(f"{pod.status.reason or 'Failed'} {pod.status.message or ''}")
+            return plain(f"{ended.reason or 'ended'} {ended.exit_code} {ended.message or ''}")
+    return plain(f"{pod.status.reason or 'Failed'} {pod.status.message or ''}")
 
 
 def _secret(name: str, token: str, host: str, user: str, password: str) -> dict[str, Any]:
@@ -260,9 +259,3 @@ def _pod(name: str, token: str, node: str, image: str) -> dict[str, Any]:
 
 def _is_ready(node: client.V1Node) -> bool:
     return any(c.type == "Ready" and c.status == "True" for c in node.status.conditions or [])
-
-
-def _plain(text: str) -> str:
-    """Others' words, fit for one line of a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"

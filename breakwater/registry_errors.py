@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import httpx
 
 from breakwater.commands import Refusal
+from breakwater.words import plain
 
 # OpenSSL's numbers of what is wrong with a certificate (X509_V_ERR_…).
 _UNKNOWN_AUTHORITY = {18, 19, 20, 21}
@@ -24,8 +25,6 @@ _BEHIND = (
     "the proxy gets nothing from Harbor: are its pods ready, may it reach the node ports, does it trust"
     " their CA? The proxy's access log names the reason"
 )
-# Characters of what others say.
-_WORDS = 300
 
 
 class RegistryError(Refusal):
@@ -93,7 +92,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _certificate(error: ssl.SSLCertVerificationError, ca: str) -> tuple[str, str]:
-    said = _plain(error.verify_message)
+    said = plain(error.verify_message)
     if error.verify_code in _UNKNOWN_AUTHORITY:
         fix = (
             f"{ca} is not the CA of what answers there: take that CA's file, or mend the proxy's certificate"
@@ -118,23 +117,23 @@ def _no_tls(where: str, error: ssl.SSLError) -> RegistryError:
             f"server gave HTTP response to HTTPS client ({error.reason})",
             "that port speaks no TLS: use the proxy's https port",
         )
-    said = _plain(error.reason or str(error))
+    said = plain(error.reason or str(error))
     fix = "the proxy ends TLS before it began: does it serve this name, and has it a certificate?"
     return RegistryError(where, f"no TLS: {said}", fix, passing=True)
 
 
 def _silent(where: str, error: httpx.RequestError) -> RegistryError:
-    plain = error.request.url.scheme == "http"
+    by_http = error.request.url.scheme == "http"
     if any(isinstance(cause, ConnectionRefusedError) for cause in _causes(error)):
         said, fix = "connection refused", "nothing listens there: is the proxy up?"
     elif isinstance(error, httpx.ConnectTimeout):
         said, fix = "no connection in time", "is the host up, and does a firewall let this machine come?"
     elif isinstance(error, httpx.TimeoutException):
         said, fix = "no answer in time", "see the logs of the proxy and of Harbor's core"
-    elif plain and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return RegistryError(where, f"{_IS_TLS}: {_plain(str(error))}", "use https://")
+    elif by_http and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return RegistryError(where, f"{_IS_TLS}: {plain(str(error))}", "use https://")
     else:
-        said = _plain(str(error)) or type(error).__name__
+        said = plain(str(error)) or type(error).__name__
         fix = "the connection was ended: is the proxy up, and does it serve this name?"
     return RegistryError(where, said, fix, passing=True)
 
@@ -146,10 +145,4 @@ def _words(response: httpx.Response) -> str:
         text = str(found.get("message") or found["code"])
     except (ValueError, LookupError, TypeError, AttributeError):
         text = next((line for line in response.text.splitlines() if line.strip()), "")
-    return response.reason_phrase if not text or text.lstrip().startswith("<") else _plain(text)
-
-
-def _plain(text: str) -> str:
-    """Others' words, fit for one line of a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"
+    return response.reason_phrase if not text or text.lstrip().startswith("<") else plain(text)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import httpx
 
-# Characters of what Harbor says.
-_WORDS = 200
+from breakwater.words import plain
+
 # A webhook's address may hold its password.
 _SECRETS = ("password", "secret", "auth_header", "address")
 # src/server/middleware/readonly of Harbor 2.15.1; its status is that of missing rights.
@@ -56,12 +56,6 @@ def secrets_in(body: object, key: str = "") -> Iterator[str]:
             yield from secrets_in(value, key)
     elif isinstance(body, str) and any(word in key for word in _SECRETS):
         yield body
-
-
-def plain(text: str) -> str:
-    """Harbor's words, fit for one line of a terminal."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _WORDS else f"{line[: _WORDS - 1]}…"
 
 
 def is_about_certificates(error: httpx.RequestError) -> bool:

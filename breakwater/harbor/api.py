@@ -15,7 +15,8 @@ import httpx
 
 from breakwater.commands import Refusal
 from breakwater.harbor.again import READING, TRIES, Tries, refused, unanswered
-from breakwater.harbor.answers import is_about_certificates, plain, secrets_in, what_to_do, words_of
+from breakwater.harbor.answers import is_about_certificates, secrets_in, what_to_do, words_of
+from breakwater.words import plain
 
 ADMIN = "admin"
 # What the chart sets when nobody says anything else: whoever reads its documentation knows it.

@@ -198,7 +198,7 @@ class TestWaitForRelease:
         [
             ("mount: denied\n", "mount: denied"),
             ("\x1b[31mboom\x1b[0m\n", "[31mboom [0m"),
-            ("x" * 300, "x" * 199 + "…"),
+            ("x" * 400, "x" * 299 + "…"),
         ],
     )
     def test_a_crashing_container_says_its_last_words(

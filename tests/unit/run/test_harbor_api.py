@@ -162,7 +162,7 @@ READ_ONLY = "The system is in read only mode. Any modification is prohibited."
         (httpx.Response(405), "answered 405: Method Not Allowed; is it a Harbor of the version in the"),
         (httpx.Response(400, text="\n  plain words\nmore"), "answered 400: plain words; change what it does"),
         (answer(400, {"errors": []}), "answered 400: {"),
-        (answer(400, {"errors": [{"message": "x" * 500}]}), "answered 400: " + "x" * 199 + "…;"),
+        (answer(400, {"errors": [{"message": "x" * 500}]}), "answered 400: " + "x" * 299 + "…;"),
         (refused(400, "a\x1b[31mb"), "answered 400: a [31mb;"),
     ],
 )
