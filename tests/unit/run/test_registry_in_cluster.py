@@ -75,6 +75,8 @@ def test_the_names_of_a_large_harbor_fit(fake: FakeCluster, made: InCluster) -> 
 @pytest.mark.parametrize(
     "packed",
     [b"no gzip", gzip.compress(b"no JSON"), gzip.compress(b"3"), gzip.compress(b"[]")[:-4], b"\x1f\x8b\x08"],
+    # named, for gzip's time of packing must not be part of a test's name
+    ids=["no gzip", "no JSON", "no list", "cut", "nothing in it"],
 )
 def test_a_damaged_memory_is_said(fake: FakeCluster, made: InCluster, packed: bytes) -> None:
     encoded = base64.b64encode(packed).decode()
