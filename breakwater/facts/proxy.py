@@ -7,10 +7,12 @@ from pyinfra.api import FactBase, FactProcessError, QuoteString, StringCommand
 
 from breakwater.facts.tagged import END, tagged
 
-# What is asked of Envoy: which version of each file it serves, what it refused, and whether it is up.
+# What is asked of Envoy: which version of each file it serves, what it refused, whether it is up, and at how
+# many nodes Harbor answers it.
 STATISTICS = (
     "(version_text|update_rejected|update_failure|key_rotation_failed|listener_create_failure|"
-    "total_listeners_active|total_listeners_warming|workers_started|server.state)$"
+    "total_listeners_active|total_listeners_warming|workers_started|server.state|"
+    "warming_clusters|membership_healthy|health_check.success)$"
 )
 # Seconds that its answer may take.
 _ANSWER = 10
@@ -44,23 +46,32 @@ class EnvoyState:
     former_binary: bool = False  # a killed run replaced the binary
     leftovers: tuple[str, ...] = ()  # of killed runs
     errors: tuple[str, ...] = field(default=())  # what exists but could not be read
+    machine: str = ""  # of this host: x86_64, aarch64 …
+    busy: bool = False  # another run is changing it, and went on for all the time that was waited
 
 
 class Envoy(FactBase[EnvoyState | None]):
     """Binary, user, unit, process, files, and what Envoy itself says, in one command."""
 
     def command(
-        self, binary: str, unit: str, directory: str, service: str, user: str, socket: str
-    ) -> StringCommand:
+        self, binary: str, unit: str, directory: str, service: str, user: str, socket: str,
+        lock: str, wait: int,
+    ) -> StringCommand:  # fmt: skip
         """The command; secrets stay on the host, only their sha256 comes back.
 
-        + binary, unit, directory, socket: absolute paths
+        + binary, unit, directory, socket, lock: absolute paths
         + service: the unit's name
+        + wait: seconds, for a change to end that is under way: its run may have been killed, and it goes on
         """
-        values = {"binary": binary, "unit": unit, "dir": directory, "service": service, "socket": socket}
+        values = {
+            "binary": binary, "unit": unit, "dir": directory, "service": service, "socket": socket,
+            "lock": lock, "wait": str(wait),
+        }  # fmt: skip
         return StringCommand(
             "export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin; . /etc/os-release; echo system=$ID $ID_LIKE;",
             *(bit for name, value in values.items() for bit in _assigned(name, value)),
+            '[ ! -e "$lock" ] || flock -s -w "$wait" "$lock" true || echo busy=yes;',
+            "echo machine=$(uname -m);",
             "command -v curl >/dev/null && echo curl=yes;",
             "{ g=$(id -gn", QuoteString(user), ') && echo "group=$g"; } 2>/dev/null;',
             'sum() { [ ! -e "$2" ] || { s=$(sha256sum <"$2") && echo "$1=${s%% *}" || echo "error=$2"; }; };',
@@ -106,6 +117,8 @@ class Envoy(FactBase[EnvoyState | None]):
                 former_binary="former_binary" in one,
                 leftovers=tuple(values["leftover"]),
                 errors=tuple(values["error"]),
+                machine=one.get("machine", ""),
+                busy="busy" in one,
             )
         except ValueError as error:
             raise FactProcessError(f"Envoy: {error}") from error

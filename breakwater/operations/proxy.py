@@ -10,11 +10,13 @@ from breakwater.commands import Commands, Refusal, refuse
 from breakwater.facts.proxy import Entry, Envoy, EnvoyState
 from breakwater.operations import proxy_shell as shell
 from breakwater.operations.proxy_move import move
-from breakwater.platforms import install, platform_of
+from breakwater.platforms import Platform, install, platform_of
 from breakwater.proxy.plan import (
     BINARY,
     BOOTSTRAP,
     DIRECTORY,
+    LOCK,
+    SECRETS,
     SERVICE,
     SOCKET,
     UNIT,
@@ -41,21 +43,13 @@ def envoy(plan: Callable[[], Plan], turn: Turn, limit: int = 60) -> Commands:
     + limit: seconds for Envoy to take each step
     """
     live = host.get_fact(
-        Envoy, binary=BINARY, unit=UNIT, directory=DIRECTORY, service=SERVICE, user=USER, socket=SOCKET
-    )
-    if live is None or live.errors:
-        yield refuse("Envoy: its present state could not be read, so nothing was changed")
-        return
-    platform = platform_of(live.system)
-    if platform is None:
-        yield refuse(f"Envoy: {' '.join(live.system)} is no system breakwater knows")
-        return
-    if live.group not in ("", USER):
-        fix = "remove it, and a run makes it anew"
-        yield refuse(f"Envoy: user {USER} is there and its group is {live.group}; {fix}")
-        return
+        Envoy, binary=BINARY, unit=UNIT, directory=DIRECTORY, service=SERVICE, user=USER, socket=SOCKET,
+        lock=LOCK, wait=2 * limit,
+    )  # fmt: skip
     try:
+        live, platform = _known(live, 2 * limit)
         wanted = plan()
+        _same_machine(live, wanted)
     except Refusal as refusal:
         yield refuse(str(refusal))
         return
@@ -76,6 +70,29 @@ def envoy(plan: Callable[[], Plan], turn: Turn, limit: int = 60) -> Commands:
         yield from _changed(live, wanted, files, restart, turn, limit)
     if strangers:
         yield shell.remove(strangers)
+
+
+def _known(live: EnvoyState | None, waited: int) -> tuple[EnvoyState, Platform]:
+    """What can be worked with. Raises Refusal."""
+    if live is None or live.errors:
+        raise Refusal("Envoy: its present state could not be read, so nothing was changed")
+    if live.busy:
+        raise Refusal(f"Envoy: another run is still changing it after {waited} s; {shell.UNTIL_FREE}")
+    platform = platform_of(live.system)
+    if platform is None:
+        raise Refusal(f"Envoy: {' '.join(live.system)} is no system breakwater knows")
+    if live.group not in ("", USER):
+        fix = "remove it, and a run makes it anew"
+        raise Refusal(f"Envoy: user {USER} is there and its group is {live.group}; {fix}")
+    return live, platform
+
+
+def _same_machine(live: EnvoyState, wanted: Plan) -> None:
+    """Every proxy gets the one binary. Raises Refusal: Envoy itself could not say why it does not start."""
+    if live.machine and wanted.machine and live.machine != wanted.machine:
+        fix = f"take proxies that are {wanted.machine}, or a bundle whose Envoy is for {live.machine}"
+        what = f"this host is {live.machine} and {wanted.binary} is for {wanted.machine}"
+        raise Refusal(f"Envoy: {what}; {fix}")
 
 
 def _changed(
@@ -175,7 +192,7 @@ def _strangers(live: EnvoyState, wanted: Plan) -> list[str]:
     return [
         f"{DIRECTORY}/{path}"
         for path, entry in live.entries.items()
-        if entry.digest and path.startswith(("sds/", "xds/")) and path not in wanted.files
+        if entry.digest and path.startswith((SECRETS, "xds/")) and path not in wanted.files
     ]
 
 

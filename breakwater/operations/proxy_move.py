@@ -5,19 +5,23 @@ from collections.abc import Iterable
 from pyinfra.api import QuoteString, StringCommand
 
 from breakwater.facts.proxy import STATISTICS
-from breakwater.operations.proxy_shell import WITHOUT_SECRETS
+from breakwater.operations.proxy_shell import WITHOUT_SECRETS, alone
 from breakwater.proxy.plan import BINARY, DIRECTORY, SERVICE, SOCKET, UNIT, Plan
+from breakwater.proxy.wanted import HARBOR
 
-# After a line for each variable. It goes on when whoever started it is gone: half of it is worse than all.
+# After a line for each variable, and alone. It goes on when who started it is gone: half is worse than all.
 _MOVE = r"""export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 trap '' HUP PIPE
-new=$dir.new before=$dir.before began=$(date +%s) base= s= moved= cold= again=
+new=$dir.new before=$dir.before began=$(date +%s) base= s= moved= cold= again= lost= up=0
 ask() {
     s=$(curl -gsS --max-time 5 --unix-socket "$socket" "http://envoy/stats?filter=$filter" 2>/dev/null)
 }
+value() { # NAME: of one statistic; 0 when there is none
+    printf '%s\n' "$s" | awk -v name="$1:" '$1 == name { n = $2 } END { print n + 0 }'
+}
 behind() { # what Envoy does not serve yet of these files; "all": of all, and whether it listens
-    { printf '%s\n' "$wanted" '' "$s"; } | awk -v named=" $* " -v listeners="$listeners" '
-        !NF && !answer { answer = 1; next }
+    printf '%s\n' "$wanted" -- "$s" | awk -v named=" $* " -v listeners="$listeners" '
+        $1 == "--" { answer = 1; next }
         !answer { n++; name[n] = $1; version[n] = $2; file[n] = $3; next }
         {
             sub(/:$/, "", $1); gsub(/"/, "", $2); value[$1] = $2
@@ -39,12 +43,18 @@ behind() { # what Envoy does not serve yet of these files; "all": of all, and wh
                 value["server.state"] + 0 != 0)) print "listeners"
         }'
 }
-refused() { # counters of refusals that grew
-    { printf '%s\n' "$base" '' "$s"; } | awk '
-        !NF && !answer { answer = 1; next }
+refused() { # counters of refusals that grew; a cluster whose name the DNS does not tell counts failures too
+    printf '%s\n' "$wanted" -- "$base" -- "$s" | awk '
+        $1 == "--" { answers++; next }
+        !answers { sub(/version_text$/, "", $1); ours[$1]; next }
         $1 !~ /(update_rejected|update_failure|key_rotation_failed|listener_create_failure):$/ { next }
-        !answer { before[$1] = $2; next }
-        $2 + 0 > before[$1] + 0 { sub(/:$/, "", $1); print $1 }'
+        answers == 1 { before[$1] = $2; next }
+        $2 + 0 > before[$1] + 0 {
+            of = $1; sub(/[a-z_]+:$/, "", of); sub(/:$/, "", $1)
+            if (of == "listener_manager.") print $1
+            for (one in ours)
+                if (substr(of, length(of) - length(one) + 1) == one) { print $1; break }
+        }'
 }
 answers() {
     end=$(($(date +%s) + limit))
@@ -67,6 +77,21 @@ serves() { # FILE...: within the limit, and nothing was refused; else says why a
         sleep 0.2
     done
 }
+harbor_answers() { # within the limit, when asked anew; of one that did not answer before nothing is asked
+    [ "$up" -gt 0 ] || return 0
+    end=$(($(date +%s) + limit)) known=
+    [ -z "$cold" ] || known=0
+    while :; do
+        # A cluster that is made anew takes the place of the other when each node was asked once.
+        if ask && [ "$(value cluster_manager.warming_clusters)" = 0 ]; then
+            pings=$(value "cluster.$harbor.health_check.success")
+            [ "$pings" -le "${known:=$pings}" ] || return 0
+        fi
+        [ "$(date +%s)" -lt "$end" ] ||
+            fail "Harbor answered it at $up nodes before, and at none in the $limit s since"
+        sleep 0.2
+    done
+}
 keep() { # all that is there, before the first move; what a killed run kept had worked, and stays
     [ ! -d "$before" ] || return 0
     rm -rf "$before.new" "$binary.before" && mkdir -m 700 "$before.new" || return
@@ -82,19 +107,24 @@ move() { # FILE...
     done
 }
 put() { # OLD PLACE: by a link, since the disk may be full, and by a rename, which Envoy sees
-    ln -f "$1" "$2.back" && mv -T "$2.back" "$2"
+    ln -f "$1" "$2.back" && mv -T "$2.back" "$2" && return
     rm -f "$2.back"
+    return 1
 }
-back() {
+back() { # what was kept. Where that is gone or cannot be put, what is new stays: better than nothing at all
     gone=
+    [ -d "$before" ] || { lost=yes; return; }
     for f in $moved; do
-        [ -e "$before/conf/$f" ] && put "$before/conf/$f" "$dir/$f" || gone="$gone $f"
+        [ -e "$before/conf/$f" ] || { gone="$gone $f"; continue; }
+        put "$before/conf/$f" "$dir/$f" || lost=yes
     done
     for f in $gone; do rm -f "$dir/$f"; done
     [ -n "$cold" ] || return 0
-    [ ! -e "$binary.before" ] || put "$binary.before" "$binary"
+    # The same file when it was not replaced, which mv does not take.
+    [ ! -e "$binary.before" ] || [ "$binary.before" -ef "$binary" ] ||
+        put "$binary.before" "$binary" || lost=yes
     if [ -e "$before/unit" ]; then
-        put "$before/unit" "$unit"
+        put "$before/unit" "$unit" || lost=yes
         systemctl daemon-reload
         [ -z "$again" ] || systemctl restart "$service"
     else
@@ -114,10 +144,19 @@ fail() { # WHAT; in Envoy's own words, when it said some
         sed -n 's/^\[[^]]*\]\[[^]]*\]\[\(warning\|error\|critical\)\]\[[^]]*\] \(\[[^]]*\] \)\{0,1\}//p' |
         WITHOUT_SECRETS | awk '!known[$0]++' | tail -n 3)
     back
-    ended
-    printf '%s\n' "Envoy: $1; what was there before is back" ${said:+"$said"} >&2
+    # What a run leaves behind tells the next one that it has to see to everything.
+    [ -n "$lost" ] || ended
+    is='what was there before is back'
+    [ -z "$lost" ] || is='what was there before could not be put back, so what is new stays; run again'
+    printf '%s\n' "Envoy: $1; $is" ${said:+"$said"} >&2
     exit 1
 }
+for f in $files; do
+    [ -e "$new/$f" ] || {
+        echo 'Envoy: what was staged is gone, so nothing was changed; did another run end? Run again' >&2
+        exit 1
+    }
+done
 [ "$restart" != mute ] || { answers && restart= || restart=yes; }
 keep || {
     rm -rf "$before.new" "$new" "${binary%/*}/new"
@@ -126,6 +165,7 @@ keep || {
 }
 if [ -n "$restart" ]; then
     cold=yes
+    ask && up=$(value "cluster.$harbor.membership_healthy")
     case $replaced in *binary*) mv -T "${binary%/*}/new/envoy" "$binary" || fail 'binary not moved' ;; esac
     move $files
     # Last: a process that knows the new unit was started when all else was there.
@@ -137,7 +177,7 @@ if [ -n "$restart" ]; then
         fail 'not started'
 else
     answers || fail 'it does not answer'
-    base=$s
+    base=$s up=$(value "cluster.$harbor.membership_healthy")
     for step in 'sds/*' 'xds/[ce]ds.yaml' xds/rds.yaml xds/lds.yaml bootstrap.yaml; do
         part=
         for f in $files; do
@@ -148,6 +188,9 @@ else
     systemctl is-enabled -q "$service" || systemctl enable -q "$service" || fail 'not enabled'
 fi
 serves all
+case " ${cold:+cold} $files " in
+*' cold '* | *' xds/'[ce]'ds.yaml '* | *" sds/$harbor-ca.yaml "*) harbor_answers ;;
+esac
 ended""".replace("WITHOUT_SECRETS", WITHOUT_SECRETS)
 
 
@@ -164,8 +207,8 @@ def move(
     values = {
         "dir": DIRECTORY, "binary": BINARY, "unit": UNIT, "service": SERVICE, "socket": SOCKET,
         "filter": STATISTICS, "files": " ".join(files), "replaced": " ".join(replaced), "restart": restart,
-        "limit": str(limit), "listeners": str(plan.listeners),
+        "limit": str(limit), "listeners": str(plan.listeners), "harbor": HARBOR,
         "wanted": "\n".join(f"{name} {version} {file}" for name, (version, file) in plan.served().items()),
     }  # fmt: skip
     lines = [StringCommand(f"{name}=", QuoteString(value), _separator="") for name, value in values.items()]
-    return StringCommand(*lines, _MOVE, _separator="\n")
+    return StringCommand(*lines, alone(limit), _MOVE, _separator="\n")

@@ -4,18 +4,32 @@ from collections.abc import Iterable
 
 from pyinfra.api import QuoteString, StringCommand
 
-from breakwater.proxy.plan import DIRECTORY, LIBRARY, USER, mode, sha256
+from breakwater.proxy.plan import DIRECTORY, LIBRARY, LOCK, SECRETS, USER, mode, sha256
 
 NEW = f"{DIRECTORY}.new"
 NEW_BINARY = f"{LIBRARY}/new/envoy"
 # All files as one, that Envoy judges.
 FLAT = "flat.yaml"
+# How people see that whoever held the lock is gone.
+UNTIL_FREE = f"run again when `lslocks` does not list {LOCK} any more"
 # Seconds that Envoy may take to judge its files.
 _JUDGING = 120
 # What Envoy could not read it prints whole, private keys too, and at any length.
 WITHOUT_SECRETS = (
     r"sed -e 's/): {.*/)/' -e 's/-----BEGIN .*/(left out)/' -e '/^[A-Za-z0-9+\/=]\{48,\}$/d' | cut -c1-900"
 )
+
+
+def alone(limit: int) -> StringCommand:
+    """Words after which no other run changes Envoy until the command ends, which may be after its own run.
+
+    + limit: seconds to wait for another one
+    """
+    lock = QuoteString(LOCK)
+    why = f"Envoy: another run is still changing it after {limit} s; {UNTIL_FREE}"
+    return StringCommand(
+        "exec 9>", lock, "&& flock -w", str(limit), "9 || { echo", QuoteString(why), ">&2; exit 1; }",
+    )  # fmt: skip
 
 
 def user() -> StringCommand:
@@ -64,7 +78,7 @@ def stage(path: str, text: str) -> StringCommand:
 
     + path: below NEW
     """
-    file, owner_mode = QuoteString(f"{NEW}/{path}"), mode("sds/" if path == FLAT else path)
+    file, owner_mode = QuoteString(f"{NEW}/{path}"), mode(SECRETS if path == FLAT else path)
     said = QuoteString(f"{path}: not written whole; is the disk full?")
     return StringCommand(
         "umask 077; cat >", file, "&& chown", owner_mode[0], file, "&& chmod", owner_mode[1], file,
@@ -81,7 +95,7 @@ def judge(binary: str) -> StringCommand:
     """
     name, flat, new = QuoteString(USER), QuoteString(f"{NEW}/{FLAT}"), QuoteString(NEW)
     return StringCommand(
-        "said=$(cd / && timeout", str(_JUDGING),
+        alone(_JUDGING), "; said=$(cd / && timeout", str(_JUDGING),
         "setpriv --reuid", name, "--regid", name, "--clear-groups --no-new-privs", QuoteString(binary),
         "--mode validate --disable-hot-restart --log-level error -c", flat, "2>&1) && rm -f", flat,
         "|| { printf 'Envoy refuses these files, so none was changed: %s\\n' \"$said\" |",

@@ -4,8 +4,7 @@ from breakwater.proxy.wanted import Wanted
 from breakwater.proxy.xds import Tree, extension, source
 from breakwater.quantities import quantity
 
-# Reads, and the one act that a planned restart begins with. Everything else (quitquitquit, logging,
-# cpuprofiler, runtime_modify …) answers 403 even to root.
+# Reads only. Everything else (quitquitquit, drain_listeners, runtime_modify …) answers 403 even to root.
 _ASKED = (
     {"exact": "/ready"},
     {"prefix": "/stats"},
@@ -14,7 +13,6 @@ _ASKED = (
     {"prefix": "/listeners"},
     {"exact": "/certs"},
     {"exact": "/server_info"},
-    {"prefix": "/drain_listeners"},
 )
 
 
@@ -48,6 +46,7 @@ def _overload(wanted: Wanted) -> Tree:
         return {"name": f"envoy.{name}", "triggers": [reason]}
 
     return {
+        # At the default, a second, thousands of clients fill what is left before anybody looks again.
         "refresh_interval": "0.25s",
         "resource_monitors": [
             extension(

@@ -9,12 +9,15 @@ from breakwater.proxy.xds import TLS_VERSIONS, Tree, extension, resources, socke
 
 # What a stream may have in flight inside Envoy, each way.
 BUFFER = 256 * 1024
-# tcp(7): TCP_USER_TIMEOUT, in milliseconds.
+# tcp(7): TCP_USER_TIMEOUT, in milliseconds. What is under way to a node that lost its power hangs this long:
+# below the minute after which many clients give up, so that reads are tried at another node before. But no
+# shorter: Harbor stops reading while its storage stalls, and the kernel counts that silence as well. A push
+# through a longer stall ends with Harbor's own error (docs/troubleshooting.md).
 _UNCONFIRMED = {
     "description": "TCP_USER_TIMEOUT",
     "level": socket.IPPROTO_TCP,
     "name": socket.TCP_USER_TIMEOUT,
-    "int_value": 30_000,
+    "int_value": 45_000,
     "state": "STATE_PREBIND",
 }
 
@@ -48,20 +51,9 @@ def _cluster(wanted: Wanted, site: Site) -> Tree:
             # By default what checks find is kept back for a second, to spare proxies with hundreds of hosts.
             "update_merge_window": "0s",
         },
-        # The defaults are 1024 each, which one team's build farm reaches, and 3 retries.
-        "circuit_breakers": {
-            "thresholds": [
-                {
-                    "max_connections": 10000,
-                    "max_pending_requests": 10000,
-                    "max_requests": 10000,
-                    "max_retries": 50,
-                    "track_remaining": True,
-                }
-            ]
-        },
-        # A node that lost its power closes nothing. It is asked when it was silent for a minute; what it did
-        # not confirm is given up after half of one, and not after the kernel's quarter of an hour.
+        "circuit_breakers": {"thresholds": [_most()]},
+        # A node that lost its power closes nothing. It is asked when it was silent for a minute, and given up
+        # after another (see above), not after the kernel's quarter of an hour.
         "upstream_connection_options": {
             "tcp_keepalive": {"keepalive_time": 60, "keepalive_interval": 10, "keepalive_probes": 3}
         },
@@ -80,6 +72,17 @@ def _cluster(wanted: Wanted, site: Site) -> Tree:
     }
 
 
+def _most() -> Tree:
+    """The defaults are 1024 each, which one team's build farm reaches, and 3 retries."""
+    return {
+        "max_connections": 10000,
+        "max_pending_requests": 10000,
+        "max_requests": 10000,
+        "max_retries": 50,
+        "track_remaining": True,
+    }
+
+
 def _places(wanted: Wanted, site: Site) -> Tree:
     if site.upstream is None:
         # In a file of their own: a node that comes or goes does not rebuild the cluster.
@@ -88,8 +91,14 @@ def _places(wanted: Wanted, site: Site) -> Tree:
     assignment = {"load_assignment": _assignment(site.name, places)}
     if all(canonical(host) is not None for host, _ in places):
         return {"type": "STATIC", **assignment}
-    # By default a name with both kinds of address is IPv6 only, which not every proxy reaches.
-    return {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED", **assignment}
+    return {
+        "type": "STRICT_DNS",
+        # By default a name with both kinds of address is IPv6 only, which not every proxy reaches.
+        "dns_lookup_family": "V4_PREFERRED",
+        # By default a start waits for the answer, and with a DNS that says nothing, Harbor's clients do too.
+        "wait_for_warm_on_init": False,
+        **assignment,
+    }
 
 
 def _assignment(cluster: str, places: list[tuple[str, int]]) -> Tree:
@@ -111,12 +120,17 @@ def _health(wanted: Wanted, site: Site) -> Tree:
     else:
         return {}
     how = {
+        # One that is well takes milliseconds. Below the interval: one answer is known before the next is due.
         "timeout": "2s",
         "interval": "3s",
+        # Each on a connection of its own, as most requests are: one that is kept stays with one pod, and
+        # believes a CA that was replaced.
+        "reuse_connection": False,
         # Several proxies must not ask in step.
         "interval_jitter_percent": 10,
         # At the default, 60 s, a registry that nobody used this minute would notice nothing.
         "no_traffic_interval": "3s",
+        # One answer that got lost is no death, and one that came is no health: Harbor may just be starting.
         "unhealthy_threshold": 2,
         "healthy_threshold": 2,
         "http_health_check": check,
@@ -131,13 +145,17 @@ def _ejection() -> Tree:
     """
     return {
         "split_external_local_origin_errors": True,
+        # Some fail whenever a pod is replaced. The default, 5, is two clients more that wait.
         "consecutive_local_origin_failure": 3,
+        # Always; the rest never: shares of success mean nothing for a handful of nodes.
         "enforcing_consecutive_local_origin_failure": 100,
         "enforcing_local_origin_success_rate": 0,
         "enforcing_consecutive_5xx": 0,
         "enforcing_consecutive_gateway_failure": 0,
         "enforcing_success_rate": 0,
+        # As often as the checks.
         "interval": "3s",
+        # Then it is tried anew. Who goes on failing stays out as long once more, each time.
         "base_ejection_time": "15s",
         # All but one. With none left, everyone is tried (see the panic threshold), so that is not lost.
         "max_ejection_percent": 90,

@@ -12,22 +12,21 @@ from breakwater.contradictions import resolved
 from breakwater.proxy.bootstrap import bootstrap
 from breakwater.proxy.clusters import clusters, endpoints
 from breakwater.proxy.listeners import listeners
+from breakwater.proxy.plan import BOOTSTRAP, SECRETS
 from breakwater.proxy.routes import routes
-from breakwater.proxy.wanted import ADMIN_SOCKET, DIRECTORY, Wanted, sites
+from breakwater.proxy.wanted import Wanted, sites
 from breakwater.proxy.xds import Tree, dumped, resources
 
-__all__ = ["ADMIN_SOCKET", "DIRECTORY", "SECRET_PREFIX", "Wanted", "files", "flattened", "resolved_nodes"]
+__all__ = ["Wanted", "files", "flattened", "resolved_nodes"]
 
-# Files that hold private keys begin with it: 0640, root and Envoy's own group.
-SECRET_PREFIX = "sds/"  # noqa: S105 - a folder
 _SECRET = "extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type's name
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
 def files(wanted: Wanted) -> dict[str, str]:
-    """{path below the directory: text}. The texts below SECRET_PREFIX hold private keys."""
+    """{path below the directory: text}. The texts below plan.SECRETS hold private keys."""
     found = {
-        "bootstrap.yaml": dumped(bootstrap(wanted)),
+        BOOTSTRAP: dumped(bootstrap(wanted)),
         "xds/lds.yaml": listeners(wanted),
         "xds/cds.yaml": clusters(wanted),
         "xds/eds.yaml": endpoints(wanted),
@@ -39,11 +38,11 @@ def files(wanted: Wanted) -> dict[str, str]:
         # cannot read is counted as rejected, not found at the next restart.
         chain, key = _parts(wanted.certificates[domain])
         pair = {"certificate_chain": {"inline_string": chain}, "private_key": {"inline_string": key}}
-        found[f"sds/{site.name}.yaml"] = resources(_SECRET, {"name": site.name, "tls_certificate": pair})
+        found[f"{SECRETS}{site.name}.yaml"] = resources(_SECRET, {"name": site.name, "tls_certificate": pair})
         if site.upstream is None or site.upstream.tls:
             believed = {"trusted_ca": {"inline_string": wanted.authorities[domain]}}
             context = {"name": site.authority, "validation_context": believed}
-            found[f"sds/{site.authority}.yaml"] = resources(_SECRET, context)
+            found[f"{SECRETS}{site.authority}.yaml"] = resources(_SECRET, context)
     return found
 
 
@@ -55,7 +54,7 @@ def flattened(texts: Mapping[str, str]) -> str:
     + texts: as files() gives them
     """
     trees: dict[str, Any] = {name: yaml.safe_load(text) for name, text in texts.items()}
-    whole = trees.pop("bootstrap.yaml")
+    whole = trees.pop(BOOTSTRAP)
     directory = _place(whole["dynamic_resources"].pop("lds_config")).removesuffix("xds/lds.yaml")
     whole["dynamic_resources"].pop("cds_config")
     del whole["dynamic_resources"]

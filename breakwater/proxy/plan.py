@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -19,11 +20,18 @@ LIBRARY = "/usr/local/libexec/breakwater"
 BINARY = f"{LIBRARY}/envoy"
 UNIT = f"/etc/systemd/system/{SERVICE}"
 DIRECTORY = "/etc/breakwater/envoy"
+# The one way to ask a running Envoy anything.
 SOCKET = "/run/breakwater-envoy/admin.sock"
+# Held while files are judged and moved; not beside them, where a run leaves nothing, and gone at a reboot.
+LOCK = "/run/breakwater-envoy.lock"
 BOOTSTRAP = "bootstrap.yaml"
+# The files that hold private keys are below it: 0640, root and Envoy's own group.
+SECRETS = "sds/"
 
 # A new file is read when it is moved into place, and each may name what an earlier one brings.
-_ORDER = ("sds/", "xds/cds.yaml", "xds/eds.yaml", "xds/rds.yaml", "xds/lds.yaml", BOOTSTRAP)
+_ORDER = (SECRETS, "xds/cds.yaml", "xds/eds.yaml", "xds/rds.yaml", "xds/lds.yaml", BOOTSTRAP)
+# ELF's numbers of the machines that there is an Envoy for, and what `uname -m` calls them.
+_MACHINES = {62: "x86_64", 183: "aarch64"}
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 
 
@@ -34,7 +42,7 @@ class Plan:
     + binary: Envoy's file on this machine
     + digest: its sha256
     + unit: text of the systemd unit
-    + files: {path below DIRECTORY: text}; what is below sds/ is secret
+    + files: {path below DIRECTORY: text}; what is below SECRETS is secret
     + flattened: the same as one static bootstrap, for Envoy to judge: of the files that a
       bootstrap names, `--mode validate` reads none
     """
@@ -56,6 +64,16 @@ class Plan:
     def paths(self) -> list[str]:
         """In the order in which they are moved into place."""
         return sorted(self.files, key=lambda path: (_place(path), path))
+
+    @property
+    def machine(self) -> str:
+        """What the binary is for, as `uname -m` says it; empty: that is not known."""
+        try:
+            with Path(self.binary).open("rb") as file:
+                head = file.read(20)
+        except OSError:
+            return ""
+        return _MACHINES.get(int.from_bytes(head[18:], "little"), "") if head[:4] == b"\x7fELF" else ""
 
     @property
     def listeners(self) -> int:
@@ -92,7 +110,7 @@ def mode(path: str) -> tuple[str, str]:
 
 def is_secret(path: str) -> bool:
     """Whether its text may not be shown."""
-    return path.startswith("sds/")
+    return path.startswith(SECRETS)
 
 
 def _place(path: str) -> int:

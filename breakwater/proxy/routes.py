@@ -70,11 +70,15 @@ def _route(wanted: Wanted, site: Site, **retry: object) -> Tree:
         "cluster": site.name,
         # The default, 15 s, cuts a pull short and calls it 200.
         "timeout": "0s",
-        # Idle, not in all: a layer of 10 GB, or the silence in which it is put together, goes on.
+        # Idle, not in all: a layer of 10 GB, or the silence in which it is put together, goes on. A
+        # client has this long for each 2 MiB or so: Envoy sees no less of it move.
         "idle_timeout": f"{wanted.proxy.idle_timeout}s",
         "retry_policy": {
             **retry,
+            # Three nodes in all. More would only make an outage of all of them take longer to be told.
             "num_retries": 2,
+            # Long enough for a pod's successor to listen, short enough for a person to wait. Envoy draws each
+            # pause by lot, so that clients which were cut together do not come back together.
             "retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"},
             # At another node than before. A draw costs nothing, and one that is dead looks idle, so that it
             # is drawn more often than the others.

@@ -135,8 +135,8 @@ class Proxy:
     )
     idle_timeout: proxy_limits.Idle = Field(
         default=900,
-        description="Seconds in which neither side of a push or pull has sent anything, after which it is"
-        " cut; while something moves, however slowly, it goes on.",
+        description="Seconds in which Envoy could hand on nothing of a push or pull, after which it is cut."
+        " It hands on up to 2 MiB at a time, so a client that takes longer for these is cut too.",
         json_schema_extra=allowed(f"{proxy_limits.SHORTEST_IDLE} to {proxy_limits.LONGEST_IDLE}"),
     )
     rate_limit: RateLimit | None = Field(

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from breakwater.proxy.plan import DIRECTORY, SOCKET
 from breakwater.proxy.settings import Proxy, Upstream
 
-# Ours on the proxies, and the one way to ask a running Envoy anything.
-DIRECTORY = "/etc/breakwater/envoy"
-ADMIN_SOCKET = "/run/breakwater-envoy/admin.sock"
 # Harbor's cluster, its certificate and the CA of its node ports.
 HARBOR = "harbor"
 # A file's name has at most 255 bytes, and something stands around this one.
@@ -36,7 +34,7 @@ class Wanted:
     authorities: Mapping[str, str] = field(repr=False)
     proxy: Proxy
     directory: str = DIRECTORY
-    admin_socket: str = ADMIN_SOCKET
+    admin_socket: str = SOCKET
 
     def path(self, name: str) -> str:
         """Where a file of files() is on the host."""

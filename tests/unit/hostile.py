@@ -120,7 +120,7 @@ NUMBERS = {
     "https": (31001, 32767),
     "port": (1, 65535),
     "http_redirect_port": (1, 65535),
-    "idle_timeout": (60, 86400),
+    "idle_timeout": (300, 86400),
     "requests": (1, 1_000_000),
     "burst": (1, 1_000_000),
     "connections": (100, 400_000),

@@ -130,6 +130,16 @@ def _cluster(at: Path) -> dict[str, Any]:
         "type": "EDS",
         "eds_cluster_config": {"eds_config": _from(at, "xds/eds.yaml")},
         "connect_timeout": "1s",
+        # Nobody is well until somebody listens there.
+        "health_checks": [
+            {
+                "timeout": "1s",
+                "interval": "1s",
+                "unhealthy_threshold": 1,
+                "healthy_threshold": 1,
+                "tcp_health_check": {},
+            }
+        ],
     }
 
 

@@ -51,7 +51,8 @@ start() {
     sed -n 's/^ExecStart=//p' loaded | sed "s,/etc/,$HOST&,g; s,/usr/local/libexec/,$HOST&,;
         s,breakwater-envoy,SOMEBODY," > command
     rm -f run/SOMEBODY/admin.sock
-    setsid setpriv --reuid SOMEBODY --regid SOMEBODY --clear-groups $(cat command) >>journal 2>&1 </dev/null &
+    exec 9>&- >>journal 2>&1 </dev/null
+    setsid setpriv --reuid SOMEBODY --regid SOMEBODY --clear-groups $(cat command) &
     echo $! >pid
     echo start >>log
 }
@@ -79,13 +80,14 @@ class ProxyHost(FolderHost):
     def __init__(self, root: Path) -> None:
         root.chmod(0o755)
         super().__init__(root)
-        for folder in ("etc/systemd/system", "usr/local/libexec"):
+        for folder in ("etc/systemd/system", "usr/local/libexec", "run"):
             (root / folder).mkdir(parents=True)
         self.program("systemctl", SYSTEMCTL.replace("SOMEBODY", SOMEBODY))
         self.program("journalctl", '[ "$1" = --sync ] || cat "$HOST/journal" 2>/dev/null')
         self.directory = Path(self.mapped(DIRECTORY))
         self.socket = Path(self.mapped(SOCKET))
         self.port, self.upstream = free_port(), free_port()
+        self.reached: Any = None  # the command before which a run was killed
 
     def mapped(self, text: str) -> str:
         """Text that means this host's places and user."""
@@ -132,6 +134,7 @@ class ProxyHost(FolderHost):
             for command in proxy.envoy._inner(plan=lambda: plan, turn=turn or Turn(), limit=limit):
                 word = short(command)
                 if word == stop_before:
+                    self.reached = command
                     return [*done, "killed"]
                 done.append(word)
                 if isinstance(command, FileUploadCommand):

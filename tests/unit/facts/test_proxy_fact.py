@@ -1,7 +1,9 @@
 """What Envoy's fact makes of an answer; test_proxy_runs.py asks a real one."""
 
 # ruff: noqa: S104
+import fcntl
 import os
+import platform
 import socket
 from pathlib import Path
 
@@ -21,6 +23,8 @@ ARGUMENTS = {
     "service": "breakwater-envoy.service",
     "user": "nobody-of-this-name",
     "socket": "/etc/no.sock",
+    "lock": "/etc/no.lock",
+    "wait": 1,
 }
 
 
@@ -34,6 +38,16 @@ def test_a_host_that_has_nothing(folder_host: FolderHost) -> None:
     assert (state.binary, state.unit, state.group, state.entries) == ("", "", "", {})
     assert (state.active, state.enabled, state.statistics, state.former) == ("inactive", False, None, None)
     assert (state.leftovers, state.errors) == ((), ())
+    assert (state.machine, state.busy) == (platform.machine(), False)
+    assert not (folder_host.root / "etc/no.lock").exists()
+
+
+def test_a_change_that_goes_on_is_waited_for_and_told(folder_host: FolderHost) -> None:
+    folder_host.program("systemctl", "echo 0")
+    with (folder_host.root / "etc/no.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert folder_host.fact(Envoy, **ARGUMENTS).busy
+    assert not folder_host.fact(Envoy, **ARGUMENTS).busy
 
 
 def test_secrets_do_not_come_back(folder_host: FolderHost) -> None:

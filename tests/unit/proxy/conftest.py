@@ -1,12 +1,16 @@
 """A CA, two nodes, and an Envoy in front of them."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import Ask, asker
 from backend import Pool
+from moving import Planned, planner
+from proxy_host import ProxyHost
 from real_envoy import DOMAIN, NODES, Make, RealEnvoy, free_port
 
 from breakwater import tls
@@ -68,3 +72,31 @@ def envoy(pool: Pool, make: Make) -> Iterator[RealEnvoy]:
     """With the default settings, in front of the pool."""
     with RealEnvoy(make(node_port=pool.port)) as running:
         yield running
+
+
+@pytest.fixture
+def ask(envoy: RealEnvoy, ca: Pair) -> Ask:
+    """A client of that one."""
+    return asker(envoy, ca)
+
+
+@pytest.fixture
+def host() -> Iterator[ProxyHost]:
+    """A proxy without Envoy; its folder is no test's own, since those only root may enter."""
+    with tempfile.TemporaryDirectory(prefix="proxy") as folder:
+        host = ProxyHost(Path(folder))
+        yield host
+        host.end()
+
+
+@pytest.fixture
+def planned(host: ProxyHost, make: Make, pool: Pool) -> Planned:
+    """For that one, before the pool."""
+    return planner(host, make, pool.port)
+
+
+@pytest.fixture
+def serving(host: ProxyHost, planned: Planned) -> ProxyHost:
+    """That one, with the default settings."""
+    assert host.deploy(planned())[-1] == "move"
+    return host

@@ -16,7 +16,8 @@ from hypothesis import settings as budget
 from real_envoy import DOMAIN, Make, validated
 
 from breakwater.commands import Refusal
-from breakwater.proxy.config import SECRET_PREFIX, Wanted, files, flattened, resolved_nodes
+from breakwater.proxy.config import Wanted, files, flattened, resolved_nodes
+from breakwater.proxy.plan import SECRETS
 from breakwater.proxy.settings import Proxy, RateLimit, Upstream
 from breakwater.proxy.wanted import name_of
 from breakwater.tls import Pair
@@ -81,6 +82,14 @@ def test_a_resource_that_nobody_has_is_found_out(make: Make) -> None:
         flattened(texts)
 
 
+def test_a_silent_node_is_given_up_before_clients_give_up(make: Make) -> None:
+    [cluster] = yaml.safe_load(files(make()(HERE))["xds/cds.yaml"])["resources"]
+    [option] = cluster["upstream_bind_config"]["socket_options"]
+    # TCP_USER_TIMEOUT, in milliseconds; clients wait for a minute.
+    assert (option["level"], option["name"]) == (6, 18)
+    assert 30_000 < option["int_value"] < 60_000
+
+
 def test_a_version_is_the_sha256_of_the_rest(make: Make) -> None:
     for name, text in files(make()(HERE)).items():
         if name != "bootstrap.yaml":
@@ -92,7 +101,7 @@ def test_keys_are_in_secret_files_only(make: Make, pair: Pair) -> None:
     texts = files(make(upstreams=(Upstream(**WIKI),))(HERE))
     with_keys = {name for name, text in texts.items() if "PRIVATE KEY" in text}
     assert with_keys == {"sds/harbor.yaml", "sds/wiki_example_org.yaml"}
-    assert all(name.startswith(SECRET_PREFIX) for name in with_keys)
+    assert all(name.startswith(SECRETS) for name in with_keys)
     told = make()(HERE)
     assert "PRIVATE" not in repr(told)
 
@@ -109,7 +118,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "node port": ({"node_port": 30443}, {"xds/eds.yaml"}),
     "certificate": ({"certificates": {DOMAIN: PEM}}, {"sds/harbor.yaml"}),
     "authority": ({"authorities": {DOMAIN: PEM}}, {"sds/harbor-ca.yaml"}),
-    "idle": ({"idle_timeout": 60}, {"xds/rds.yaml"}),
+    "idle": ({"idle_timeout": 300}, {"xds/rds.yaml"}),
     "rate": ({"rate_limit": RateLimit(requests=5)}, {"xds/rds.yaml"}),
     "clients": ({"allow_clients": ("10.0.0.0/8",)}, {"xds/lds.yaml"}),
     "memory": ({"memory": "1Gi"}, {"bootstrap.yaml"}),

@@ -1,17 +1,14 @@
 """What becomes of requests: the real Envoy, real TLS on both legs, small upstreams."""
 
 import contextlib
-import hashlib
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address
-from typing import Any
 
 import pytest
+from asking import Ask, asker
 from backend import Backend, Pool
 from real_envoy import DOMAIN, Make, RealEnvoy, asked, connect, free_port
 
@@ -19,53 +16,6 @@ from breakwater import tls
 from breakwater.proxy.config import files
 from breakwater.proxy.settings import RateLimit, Upstream
 from breakwater.tls import Pair
-
-LARGE = 8 * 2**20
-Ask = Callable[..., tuple[int, bytes, dict[str, str]]]
-
-
-def asker(envoy: RealEnvoy, ca: Pair) -> Ask:
-    """ask("GET", "/path", …): code, body and headers of the answer, by TLS that is verified."""
-
-    def ask(method: str, path: str, **more: Any) -> tuple[int, bytes, dict[str, str]]:
-        name, source = more.pop("name", DOMAIN), more.pop("source", "127.0.0.1")
-        connection = connect(envoy.wanted.proxy.port, name, ca.certificate, source)
-        with asked(connection, method, path, **more) as answer:
-            return answer.status, answer.read(), dict(answer.getheaders())
-
-    return ask
-
-
-@pytest.fixture
-def ask(envoy: RealEnvoy, ca: Pair) -> Ask:
-    return asker(envoy, ca)
-
-
-def pieces(size: int) -> Iterator[bytes]:
-    for at in range(0, size, 2**16):
-        yield at.to_bytes(8, "big") * (2**13)
-
-
-def test_an_upload_of_unknown_length_arrives_whole(ask: Ask, pool: Pool) -> None:
-    assert ask("PATCH", "/v2/a/blobs/uploads/1", body=pieces(LARGE))[0] == 200
-    (seen,) = pool.asked("PATCH")
-    assert (seen.size, seen.digest) == (LARGE, hashlib.sha256(b"".join(pieces(LARGE))).hexdigest())
-
-
-def test_a_slow_download_arrives_whole(envoy: RealEnvoy, ca: Pair) -> None:
-    connection = connect(envoy.wanted.proxy.port, DOMAIN, ca.certificate)
-    assert isinstance(connection.sock, ssl.SSLSocket)
-    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**17)
-    with asked(connection, "GET", f"/bytes/{2 * LARGE}") as answer:
-        got = 0
-        while piece := answer.read(2**18):
-            got += len(piece)
-            time.sleep(0.02)
-    assert got == 2 * LARGE
-
-
-def test_an_answer_later_than_the_default_timeout_is_waited_for(ask: Ask) -> None:
-    assert ask("PUT", "/slow/16")[0] == 200
 
 
 def test_an_unknown_host_is_not_found(ask: Ask, pool: Pool) -> None:
@@ -151,72 +101,6 @@ def test_harbors_word_for_all_hosts_below_the_domain_is_replaced(ask: Ask) -> No
     assert ask("GET", "/a")[2]["strict-transport-security"] == "max-age=31536000"
 
 
-@pytest.mark.parametrize("fault", ["ca", "name"])
-def test_a_node_that_is_not_ours_is_not_believed(make: Make, pool: Pool, ca: Pair, fault: str) -> None:
-    other = tls.new_ca(DOMAIN, datetime.now(UTC)).certificate
-    wrong = {"authorities": {DOMAIN: other}} if fault == "ca" else {"server_name": "other.example.org"}
-    with RealEnvoy(make(node_port=pool.port, **wrong)) as envoy:
-        assert asker(envoy, ca)("GET", "/a")[0] == 503
-        reason = envoy.line(code=503)["upstream_failure"]
-    assert "CERTIFICATE_VERIFY_FAILED" in reason
-    assert pool.asked("GET") == []
-
-
-@pytest.mark.parametrize("method", ["PATCH", "POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/reset", "/busy"])
-def test_a_write_is_never_sent_twice(ask: Ask, pool: Pool, method: str, path: str) -> None:
-    # A client cannot ask for it either.
-    wish = {"X-Envoy-Retry-On": "5xx,reset,retriable-4xx", "X-Envoy-Max-Retries": "9"}
-    assert ask(method, path, body=b"layer", headers=wish)[0] == 503
-    assert len(pool.asked(method)) == 1
-
-
-@pytest.mark.parametrize("path", ["/reset", "/busy"])
-def test_a_read_is_tried_again(ask: Ask, pool: Pool, path: str) -> None:
-    assert ask("GET", path)[0] == 503
-    assert len(pool.asked("GET")) == 3
-
-
-def test_no_request_fails_when_one_of_two_nodes_is_gone(ask: Ask, pool: Pool) -> None:
-    gone = pool.running["127.0.0.2"]
-    codes = []
-    for number in range(40):
-        if number == 5:
-            gone.die()
-        codes += [ask("GET", "/a")[0], ask("POST", "/b", body=b"x")[0], ask("PATCH", "/c", body=b"x")[0]]
-    assert set(codes) == {200}
-    assert len(pool.asked("POST")) == 40
-
-
-def test_a_node_that_is_gone_is_not_taken_for_the_idle_one(ask: Ask, pool: Pool) -> None:
-    def pull() -> None:
-        with contextlib.suppress(OSError):
-            ask("GET", "/slow/5")
-
-    gone, pulls = pool.running["127.0.0.2"], []
-    # Two nodes are drawn by lot, and the one with less to do gets the request.
-    while len(gone.asked("GET")) < 2:
-        assert len(pulls) < 40
-        pulls.append(threading.Thread(target=pull))
-        pulls[-1].start()
-        time.sleep(0.05)
-    gone.die()
-    assert {ask("POST", "/b", body=b"x")[0] for _ in range(30)} == {200}
-    for each in pulls:
-        each.join()
-
-
-def test_a_node_that_comes_back_is_used_again(envoy: RealEnvoy, ask: Ask, pool: Pool, pair: Pair) -> None:
-    for backend in pool.running.values():
-        backend.die()
-    assert ask("GET", "/a")[0] == 503
-    envoy.until(lambda: envoy.stat("cluster.harbor.membership_healthy") == "0")
-    pool.running["127.0.0.1"] = Backend("127.0.0.1", pool.port, pair)
-    # Not at once healthy, but tried at once, since nobody else is left.
-    assert {ask("GET", "/a")[0] for _ in range(5)} == {200}
-    envoy.until(lambda: envoy.stat("cluster.harbor.membership_healthy") == "1")
-
-
 def plain(port: int, path: str, host: str, method: str = "GET") -> tuple[int, str]:
     """Code and Location, by plain HTTP."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
@@ -292,6 +176,9 @@ def test_other_sites_have_their_own_upstreams(make: Make, pool: Pool, pair: Pair
             assert [seen.path for seen in backend.asked("GET") if seen.path != "/ok"] == [f"/{name}"]
         assert ask("GET", "/harbor")[0] == 200
         assert [seen.path for seen in pool.asked("GET")] == ["/harbor"]
+        # Browsers keep one connection for all names of a certificate: it is the Host that is served.
+        assert ask("GET", "/other", host="wiki.example.org")[0] == 200
+        assert [seen.path for seen in plain.asked("GET")][-1:] == ["/other"]
     plain.die()
     secure.die()
 
@@ -310,53 +197,6 @@ def test_other_ends_of_ipv6(make: Make, pair: Pair, ca: Pair) -> None:
 
 class Backend6(Backend):
     address_family = socket.AF_INET6
-
-
-def test_an_upload_goes_on_while_all_but_the_listeners_change(
-    envoy: RealEnvoy, make: Make, pool: Pool, ca: Pair, pair: Pair
-) -> None:
-    ports = {key: getattr(envoy.wanted.proxy, key) for key in ("port", "http_redirect_port")}
-    new = tls.new_certificate(ca, [DOMAIN], datetime.now(UTC))
-    other = make(
-        node_port=pool.port,
-        nodes={"node1": "127.0.0.1"},
-        certificates={DOMAIN: new.certificate + new.key},
-        idle_timeout=600,
-        rate_limit=RateLimit(requests=1000),
-        **ports,
-    )(envoy.folder)
-    before, after = files(envoy.wanted), files(other)
-    assert before["xds/lds.yaml"] == after["xds/lds.yaml"]
-    answers: list[int] = []
-    half, whole = threading.Event(), threading.Event()
-
-    def body() -> Iterator[bytes]:
-        yield from pieces(LARGE)
-        half.set()
-        whole.wait(30)
-        yield from pieces(LARGE)
-
-    ask = asker(envoy, ca)
-    upload = threading.Thread(target=lambda: answers.append(ask("PATCH", "/a", body=body())[0]))
-    upload.start()
-    assert half.wait(30)
-    envoy.write({name: after[name] for name in after if after[name] != before[name]})
-    for name, stat in (
-        ("xds/eds.yaml", "cluster.harbor"),
-        ("xds/rds.yaml", "http.https.rds.https"),
-        ("sds/harbor.yaml", "sds.harbor"),
-    ):
-        version = after[name].partition('"')[2].partition('"')[0]
-        envoy.until(lambda: envoy.stat(f"{stat}.version_text") == version)  # noqa: B023
-    connection = connect(ports["port"], DOMAIN, ca.certificate)
-    assert isinstance(connection.sock, ssl.SSLSocket)
-    shown = connection.sock.getpeercert(binary_form=True)
-    connection.close()
-    assert shown == ssl.PEM_cert_to_DER_cert(tls.chain(new.certificate)[0])
-    whole.set()
-    upload.join(30)
-    assert answers == [200]
-    assert [seen.size for seen in pool.asked("PATCH")] == [2 * LARGE]
 
 
 def test_a_certificate_that_envoy_cannot_read_is_counted_and_changes_nothing(
