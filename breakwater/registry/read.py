@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from breakwater.harbor.api import Harbor, HarborError
-from breakwater.harbor.lists import each, listed
+from breakwater.harbor.lists import each, listed, thing
 from breakwater.registry.settings import Registry
 
 Thing = Mapping[str, Any]
@@ -75,7 +75,7 @@ def read(harbor: Harbor, registry: Registry) -> Seen:
     projects, quotas, users, endpoints, robots = each(partial(listed, harbor), lists)
     # A quota outlives its project for a while, and says no more whose it was.
     of_project = {int(quota["ref"]["id"]): quota for quota in quotas if (quota.get("ref") or {}).get("id")}
-    configuration = _object(harbor, "/configurations")
+    configuration = thing(harbor, "/configurations")
     prefix = str(configuration.get("robot_name_prefix", {}).get("value") or "")
 
     def whole(project: Thing) -> SeenProject:
@@ -109,7 +109,7 @@ def _project(harbor: Harbor, project: Thing, quota: Thing | None, prefix: str) -
         labels=listed(harbor, "/labels", {"scope": "p", "project_id": str(number)}),
         immutable_tags=listed(harbor, f"{path}/immutabletagrules"),
         webhooks=listed(harbor, f"{path}/webhook/policies"),
-        retention=_object(harbor, f"/retentions/{retention}") if retention else None,
+        retention=thing(harbor, f"/retentions/{retention}") if retention else None,
     )
 
 
@@ -134,7 +134,7 @@ def _by_dn(harbor: Harbor, projects: Sequence[SeenProject]) -> Sequence[SeenProj
 def _schedule(harbor: Harbor, path: str) -> Thing:
     """What is done when; nothing while Harbor has nobody to do it, such as a scanner."""
     try:
-        return _object(harbor, path)
+        return thing(harbor, path)
     except HarborError as error:
         if error.status == httpx.codes.PRECONDITION_FAILED:
             return {}
@@ -143,15 +143,3 @@ def _schedule(harbor: Harbor, path: str) -> Thing:
 
 def _name(thing: Thing) -> str:
     return str(thing["name"])
-
-
-def _object(harbor: Harbor, path: str) -> dict[str, Any]:
-    """An answer that is an object, or nothing at all, as where there is no schedule."""
-    response = harbor.call("GET", path)
-    try:
-        found = response.json() if response.content else {}
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise HarborError("GET", path, response.status_code, "no object in it: is this Harbor's address?")
-    return found
