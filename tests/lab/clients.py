@@ -135,7 +135,9 @@ class Skopeo(Client):
         there = f"/var/tmp/{archive.name}"
         guests.upload(guests.guest(self.guest), archive, there)
         target = shlex.quote(f"docker://{self.host}/{image}")
-        copy = f"skopeo copy --retry-times 0 {shlex.quote(f'oci-archive:{there}')} {target}"
+        # Without the second option it packs the layers, and the image gets another digest.
+        options = "--retry-times 0 --preserve-digests"
+        copy = f"skopeo copy {options} {shlex.quote(f'oci-archive:{there}')} {target}"
         return self.run(f"{copy} 2>&1; code=$?; rm -f {shlex.quote(there)}; exit $code", check=check)
 
     def get(self, image: str, *, check: bool = True) -> Said:
